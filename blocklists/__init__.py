@@ -1,0 +1,1 @@
+"""Whom we never visit: list formats, entries, matcher, snapshots."""

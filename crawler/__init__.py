@@ -1,0 +1,1 @@
+"""The crawler. This file imports nothing: exporters pass through it on their way to the log."""

@@ -1,0 +1,1 @@
+"""Sub-commands of `sekisho` that belong to the crawler."""

@@ -1,0 +1,1 @@
+"""The append-only decision log. Imports neither Scrapy nor Twisted."""

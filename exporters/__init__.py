@@ -1,0 +1,1 @@
+"""What we tell others, computed from the log and the policies alone."""

@@ -1,0 +1,1 @@
+"""Rules: one file a rule, facts in, verdict out; no Scrapy, network, clock, files or randomness."""
