@@ -1,0 +1,1 @@
+"""The crawler disclosure: computed from the decision log and the declared policies, never authored."""
