@@ -58,6 +58,7 @@ __all__ = [
     "agent_files",
     "agent_findings",
     "agent_schema",
+    "agents_folder",
     "has_placeholder_contact",
     "load_agent",
     "parse_agent",
@@ -105,9 +106,15 @@ def agent_schema() -> dict[str, object]:
     return schema | AgentPolicy.model_json_schema(by_alias=True)
 
 
+def agents_folder(folder: Path) -> Path:
+    """Return where the agent files of a policies folder lie; the `agents` folder itself may be named too."""
+    inner = folder / "agents"
+    return folder if not inner.is_dir() and any(folder.glob("*.toml")) else inner
+
+
 def agent_files(folder: Path) -> tuple[Path, ...]:
     """Return the agent files of a policies folder, by name; AgentError when there is no folder."""
-    agents = folder / "agents"
+    agents = agents_folder(folder)
     try:
         return tuple(sorted(path for path in agents.iterdir() if path.suffix == ".toml" and path.is_file()))
     except OSError as error:
@@ -126,22 +133,22 @@ def read_agent(path: Path) -> LoadedAgent:
     )
 
 
-def _choose(files: tuple[Path, ...], folder: Path, token: str | None) -> Path:
+def _choose(files: tuple[Path, ...], agents: Path, token: str | None) -> Path:
     stems = ", ".join(path.stem for path in files) or "none"
     if not files:
-        raise _refuse(str(folder / "agents"), "holds no agent file; create one with: sekisho check --init")
+        raise _refuse(str(agents), "holds no agent file; create one with: sekisho check --init")
     if token is None:
         if len(files) > 1:
             message = f"holds several agents ({stems}); name one with SEKISHO_AGENT or --agent"
-            raise _refuse(str(folder / "agents"), message)
+            raise _refuse(str(agents), message)
         return files[0]
     if not re.fullmatch(TOKEN_PATTERN, token):
         message = f"{token!a} is not a product token: letters, '-' and '_' only (RFC 9309 section 2.2.1)"
-        raise _refuse(str(folder / "agents"), message)
+        raise _refuse(str(agents), message)
     for path in files:
         if path.name == f"{token.lower()}.toml":
             return path
-    raise _refuse(str(folder / "agents"), f"has no file for the agent {token}; files there: {stems}")
+    raise _refuse(str(agents), f"has no file for the agent {token}; files there: {stems}")
 
 
 def load_agent(folder: Path, token: str | None = None) -> LoadedAgent:
@@ -150,7 +157,7 @@ def load_agent(folder: Path, token: str | None = None) -> LoadedAgent:
     The token is compared without case (RFC 9309 section 2.2.1). Raises AgentError, which every caller shows
     as it stands and answers by not crawling.
     """
-    loaded = read_agent(_choose(agent_files(folder), folder, token))
+    loaded = read_agent(_choose(agent_files(folder), agents_folder(folder), token))
     expected = f"{loaded.policy.token.lower()}.toml"
     if loaded.path.name != expected:
         problem = Problem(

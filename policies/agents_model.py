@@ -24,6 +24,8 @@ from policies.vocabulary import Purpose  # noqa: TC001 - pydantic reads it at ru
 FORMAT = "sekisho.agent/1"
 #: RFC 9309 section 2.2.1; upper bound ours.
 TOKEN_PATTERN = r"^[A-Za-z_-]{1,64}$"  # noqa: S105 - a product token, not a secret
+#: ISO 3166-1 alpha-2.
+COUNTRY_PATTERN = r"^[A-Z]{2}$"
 #: RFC 9309 section 2.4: a cached robots.txt should not be used for more than 24 hours.
 ROBOTS_MAX_AGE_SECONDS = 86_400
 
@@ -134,7 +136,7 @@ class Operator(Part):
     name: Line
     name_ja: Line | None = None
     url: WebAddress
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    country: Annotated[str, Field(pattern=COUNTRY_PATTERN)] | None = None
 
 
 class Contact(Part):
@@ -232,7 +234,7 @@ class AgentPolicy(Part):
         if token and not re.search(rf"(?<![A-Za-z_-]){re.escape(token)}(?![A-Za-z_-])", value):
             raise PydanticCustomError(
                 "user_agent",
-                "does not contain the product token {token!r}; site owners block what they see",
+                "does not contain the product token '{token}'; site owners block what they see",
                 {"token": token},
             )
         return value
@@ -242,5 +244,5 @@ class AgentPolicy(Part):
     def _once_each(cls, value: tuple[StrEnum, ...]) -> tuple[StrEnum, ...]:
         for index, item in enumerate(value):
             if item in value[:index]:
-                raise PydanticCustomError("duplicate", "names {item!r} twice", {"item": item.value})
+                raise PydanticCustomError("duplicate", "names '{item}' twice", {"item": item.value})
         return value

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from blocklists.errors import ExitCode, SekishoError
 from policies.agents_lines import locate, nearest_line
+from policies.agents_model import COUNTRY_PATTERN, TOKEN_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
 
 #: Larger than any honest declaration; keeps a hostile file from occupying the process.
 MAX_OCTETS = 262_144
+
+#: What pydantic's own words leave open, said for the person who edits TOML.
+_PATTERNS = {
+    TOKEN_PATTERN: "a product token: letters, '-' and '_' only (RFC 9309 section 2.2.1)",
+    COUNTRY_PATTERN: "a country code of two capital letters (ISO 3166-1), such as JP",
+}
+_TYPES = {
+    "date_type": "must be a date without quotes, such as 2026-12-01",
+    "int_type": "must be a whole number without quotes",
+    "bool_type": "must be true or false without quotes",
+    "string_type": "must be text in quotes",
+    "tuple_type": "must be a list in square brackets",
+    "model_type": "must be a table",
+}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -113,9 +128,10 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
         word = error["input"] if isinstance(error["input"], str) else ""
         return f"{_shown(error['input'])} is not one of {', '.join(known)}{_closest(word, known)}"
     if kind == "string_pattern_mismatch":
-        return f"{_shown(error['input'])} does not match {context['pattern']}"
-    if kind in ("date_type", "is_instance_of"):
-        return "must be a date without quotes, such as 2026-12-01"
+        pattern = str(context["pattern"])
+        return f"{_shown(error['input'])} is not {_PATTERNS.get(pattern, 'of the form ' + pattern)}"
+    if kind in _TYPES:
+        return _TYPES[kind]
     sentence = error["msg"]
     return sentence[0].lower() + sentence[1:]
 
@@ -124,7 +140,7 @@ def _problems(error: ValidationError, model: type[BaseModel], text: str) -> list
     places = locate(text)
     found = [
         Problem(
-            line=nearest_line(places, details["loc"]),
+            line=nearest_line(places, details["loc"]) or 1,
             field=".".join(
                 f"{part + 1}" if isinstance(part, int) else ascii(part)[1:-1] for part in details["loc"]
             ),

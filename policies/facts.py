@@ -16,7 +16,8 @@ class RequestFacts:
     """One request exactly as it would be sent.
 
     `url` is what would go on the wire (after Scrapy's own encoding); `origin` is None when the URL has no
-    usable http(s) authority, and then nothing may be fetched; `host` is the canonical host of `origin`.
+    usable http(s) authority, and then nothing may be fetched; `host` is the canonical host of `origin`;
+    `carries_credentials` says that the URL holds userinfo or the request an Authorization header.
     """
 
     url: str
@@ -25,6 +26,7 @@ class RequestFacts:
     kind: RequestKind
     origin: Origin | None
     parent_url: str | None = None
+    carries_credentials: bool = False
 
     @property
     def host(self) -> str:
