@@ -1,0 +1,1 @@
+"""List formats, one file a format: octets in, rows and refused rows with line numbers out."""
