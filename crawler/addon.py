@@ -1,0 +1,168 @@
+"""One line turns everything on, or the crawl does not start.
+
+    ADDONS = {"crawler.addon.SekishoAddon": 100}
+
+The add-on checks agent, lists and log, pins what could go round the door at a priority that no project,
+spider or command line reaches, and opens the log. What is wrong is said in one line on standard error, and
+the process exits with 5 (refused). It never raises NotConfigured, which Scrapy answers with an
+unprotected crawl.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from blocklists.errors import ExitCode, SekishoError
+from blocklists.snapshot import load_snapshot
+from crawler.config import agents_folder, read_config
+from crawler.decisionlog.clock import SystemClock
+from crawler.errors import SetupError
+from policies.agents import load_agent, require_ready
+
+if TYPE_CHECKING:
+    from typing import NoReturn, Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.settings import BaseSettings
+
+    from blocklists.snapshot import Snapshot
+    from crawler.config import Config
+    from policies.agents import LoadedAgent
+
+# Above every priority that Scrapy knows (its highest, the command line, is 40).
+PINNED = 1000
+# Why each is pinned stands beside it. `None` switches a component or handler off.
+PINNED_SETTINGS: dict[str, object] = {
+    "DOWNLOADER": "crawler.door.Downloader",
+    "ROBOTSTXT_OBEY": False,  # ours replaces it; two readers that disagree are worse than one
+    "REMOTE_CONTROL_ENABLED": False,  # runs code inside the crawl for whoever holds its token
+    "TELNETCONSOLE_ENABLED": False,  # the same, over telnet
+    "HTTPCACHE_ENABLED": False,  # a cached page reaches the spider without a decision
+}
+MIDDLEWARES: dict[str, int] = {
+    "crawler.middlewares.identity.IdentityMiddleware": 1,
+    "crawler.middlewares.piracy.PiracyMiddleware": 10,
+    "crawler.middlewares.offsite.RecordedOffsiteMiddleware": 50,
+    "crawler.middlewares.robots.RobotsMiddleware": 100,
+    "crawler.middlewares.access.AccessPageMiddleware": 585,
+    "crawler.middlewares.pace.PaceMiddleware": 870,
+    "crawler.middlewares.record.RecordMiddleware": 880,
+    "crawler.middlewares.access.AccessHeadMiddleware": 890,
+}
+REPLACED_MIDDLEWARES = (
+    "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware",
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware",
+    "scrapy.downloadermiddlewares.useragent.UserAgentMiddleware",
+    "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware",
+)
+SPIDER_MIDDLEWARES: dict[str, int] = {
+    "crawler.middlewares.links.RecordedUrlLengthMiddleware": 800,
+    "crawler.middlewares.links.RecordedDepthMiddleware": 900,
+}
+REPLACED_SPIDER_MIDDLEWARES = (
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware",
+    "scrapy.spidermiddlewares.depth.DepthMiddleware",
+)
+EXTENSIONS: dict[str, int] = {
+    "crawler.extensions.guard.Guard": 0,
+    "crawler.extensions.progress.Progress": 1,
+    "crawler.extensions.prometheus.PrometheusExtension": 2,
+}
+
+
+def refuse(error: SekishoError) -> NoReturn:
+    """Say in one line why the crawl does not start, and end the process with the error's exit code."""
+    sys.stderr.write(f"sekisho: {error}\n")
+    sys.stderr.flush()
+    raise SystemExit(int(error.exit_code))
+
+
+def _pin(settings: BaseSettings) -> None:
+    for name, value in PINNED_SETTINGS.items():
+        settings.set(name, value, priority=PINNED)
+    # The add-on itself, against `custom_settings = {"ADDONS": {}}`.
+    settings.set("ADDONS", dict(settings.getdict("ADDONS")), priority=PINNED)
+    # Only http and https have a door. Elsewhere a name of a file or a bucket is not a site that we may visit.
+    handlers = dict(settings.getdict("DOWNLOAD_HANDLERS"))
+    for scheme in ("file", "data", "ftp", "s3"):
+        handlers[scheme] = None
+    settings.set("DOWNLOAD_HANDLERS", handlers, priority=PINNED)
+    # Scrapy's cookie middleware would fetch the Public Suffix List by itself, past every decision.
+    os.environ["TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"] = ""
+
+
+def _install(settings: BaseSettings) -> None:
+    """Put our components in place over whatever a project or a spider says of them."""
+    tables = (
+        ("DOWNLOADER_MIDDLEWARES", MIDDLEWARES, REPLACED_MIDDLEWARES),
+        ("SPIDER_MIDDLEWARES", SPIDER_MIDDLEWARES, REPLACED_SPIDER_MIDDLEWARES),
+        ("EXTENSIONS", EXTENSIONS, ()),
+    )
+    for name, ours, replaced in tables:
+        table = {
+            key if isinstance(key, str) else f"{key.__module__}.{key.__qualname__}": value
+            for key, value in settings.getdict(name).items()
+        }
+        table |= ours | dict.fromkeys(replaced)
+        settings.set(name, table, priority=PINNED)
+
+
+def _load(settings: BaseSettings) -> tuple[Config, LoadedAgent, Snapshot]:
+    """Return settings, agent and lists of a crawl; SekishoError says what is wrong with them."""
+    config = read_config(settings)
+    agent = load_agent(agents_folder(config.policies), config.agent)
+    require_ready(agent, datetime.now(UTC).date())
+    snapshot = load_snapshot(config.blocklists, now_us=SystemClock().now_us())
+    return config, agent, snapshot
+
+
+def _check_reactor(settings: BaseSettings) -> None:
+    if settings.getbool("TWISTED_REACTOR_ENABLED") and "asyncio" not in str(settings["TWISTED_REACTOR"]):
+        raise SetupError(
+            f"TWISTED_REACTOR = {settings['TWISTED_REACTOR']!r}: the log is awaited with asyncio; remove the "
+            "setting, or use twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+        )
+
+
+class SekishoAddon:
+    """See the module."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Build it for a crawler."""
+        return cls(crawler)
+
+    @classmethod
+    def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
+        """Pin what must be known before a crawler exists, and offer the ready-made spider."""
+        modules = settings.getlist("SPIDER_MODULES")
+        if "crawler.spiders" not in modules:
+            settings.set("SPIDER_MODULES", [*modules, "crawler.spiders"], priority=PINNED)
+        _pin(settings)
+
+    def update_settings(self, settings: BaseSettings) -> None:
+        """Check everything, pin everything, open the log; or end the process with one readable line."""
+        from crawler.checkpoint import Checkpoint  # noqa: PLC0415 - imports Scrapy's HTTP parts late
+        from crawler.decisionlog.aio import AsyncLog  # noqa: PLC0415
+
+        try:
+            _check_reactor(settings)
+            config, agent, snapshot = _load(settings)
+            _pin(settings)
+            _install(settings)
+            run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+            log = AsyncLog.open(config.log, run_id=run_id, agent=agent.policy.token)
+        except SekishoError as error:
+            refuse(error)
+        checkpoint = Checkpoint(config=config, agent=agent, snapshot=snapshot, log=log, run_id=run_id)
+        checkpoint.attach(self._crawler)
+
+
+__all__ = ["ExitCode", "SekishoAddon"]

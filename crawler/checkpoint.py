@@ -1,0 +1,196 @@
+"""The checkpoint of one crawl: what its middlewares and its door share.
+
+Holds the declared agent, the block lists, the recorder, the permits, the pace and the open visits. It holds
+no opinion: rules judge, the recorder writes down what they said. One instance per crawler, found with
+`Checkpoint.of(crawler)`; nothing of it is reachable through `Request.meta`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from blocklists.host import split_origin
+from crawler.decisionlog.clock import SystemClock
+from crawler.errors import SekishoSkip, SetupError
+from crawler.pacer import LocalPacer
+from crawler.permits import Permit, PermitBook
+from crawler.recorder import Recorder
+from crawler.tally import Tally
+from policies.agents import has_placeholder_contact
+from policies.facts import RequestFacts
+from policies.vocabulary import Action, Origin, RequestKind
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from blocklists.snapshot import Snapshot
+    from crawler.config import Config
+    from crawler.decisionlog.aio import AsyncLog
+    from crawler.decisionlog.record import Receipt
+    from crawler.pacer import Pacer, Turn
+    from crawler.refusals import Refusals
+    from policies.agents import LoadedAgent
+    from policies.vocabulary import Assessment, Verdict
+
+# What must have been consulted, in this order, before anything may leave.
+REQUIRED_RULES = ("scope", "piracy", "robots", "crawl_delay")
+_checkpoints: WeakKeyDictionary[Crawler, Checkpoint] = WeakKeyDictionary()
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request on its way: its facts, what the rules said so far, and where its decision stands."""
+
+    facts: RequestFacts
+    attempt: int
+    verdicts: list[Verdict] = field(default_factory=list)
+    receipt: Receipt | None = None
+    turn: Turn | None = None
+
+    def end_turn(self) -> None:
+        """Give the turn back if one is held."""
+        if self.turn is not None:
+            self.turn.done()
+            self.turn = None
+
+
+def request_facts(request: Request, kind: RequestKind, user_agent: str) -> RequestFacts:
+    """Return the facts of a Scrapy request as it would be sent."""
+    url = request.url
+    parts = split_origin(url)
+    origin = Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None
+    hops = request.meta.get("redirect_urls")
+    if hops:
+        parent = str(hops[-1])
+    else:
+        referer = request.headers.get(b"Referer")
+        parent = referer.decode("utf-8", "replace") if referer else None
+    authority = url.split("://", 1)[-1].split("/", 1)[0]
+    return RequestFacts(
+        url=url,
+        method=request.method,
+        user_agent=user_agent,
+        kind=kind,
+        origin=origin,
+        parent_url=parent,
+        carries_credentials="@" in authority or b"Authorization" in request.headers,
+    )
+
+
+class Checkpoint:
+    """See the module. Made by the add-on; the log is open and its segment exists."""
+
+    def __init__(
+        self, *, config: Config, agent: LoadedAgent, snapshot: Snapshot, log: AsyncLog, run_id: str
+    ) -> None:
+        self.config = config
+        self.agent = agent
+        self.snapshot = snapshot
+        self.log = log
+        self.run_id = run_id
+        self.record = Recorder(
+            log,
+            agent=agent.policy.token,
+            policy_sha256=agent.sha256,
+            blocklist_sha256=snapshot.sha256,
+        )
+        self.clock = SystemClock()
+        self.permits = PermitBook()
+        self.pacer: Pacer = LocalPacer(time.monotonic)
+        self.tally = Tally()
+        self.refusals: Refusals | None = None
+        self.loopback_only = has_placeholder_contact(agent.policy)
+        self.user_agent = agent.policy.user_agent.encode("ascii")
+        self._visits: WeakKeyDictionary[Request, Visit] = WeakKeyDictionary()
+        self._kinds: WeakKeyDictionary[Request, RequestKind] = WeakKeyDictionary()
+
+    def attach(self, crawler: Crawler) -> None:
+        """Make this the checkpoint of a crawler."""
+        _checkpoints[crawler] = self
+
+    @staticmethod
+    def of(crawler: Crawler) -> Checkpoint:
+        """Return the checkpoint of a crawler; SetupError when the add-on did not make one."""
+        checkpoint = _checkpoints.get(crawler)
+        if checkpoint is None:
+            raise SetupError(
+                "the crawl is not guarded: no checkpoint was set up for it; add "
+                'ADDONS = {"crawler.addon.SekishoAddon": 100} to the project settings'
+            )
+        return checkpoint
+
+    def declare(self, request: Request, kind: RequestKind) -> None:
+        """Say what a request of our own is for; only `SiteFiles` does this, for the files it asks for."""
+        self._kinds[request] = kind
+
+    def open_visit(self, request: Request) -> Visit:
+        """Start judging a request anew, whatever was said about it before."""
+        previous = self._visits.get(request)
+        if previous is not None:
+            previous.end_turn()
+        kind = self._kinds.get(request, RequestKind.PAGE)
+        visit = Visit(
+            facts=request_facts(request, kind, self.agent.policy.user_agent),
+            attempt=int(request.meta.get("retry_times", 0)),
+        )
+        self._visits[request] = visit
+        return visit
+
+    def visit(self, request: Request) -> Visit | None:
+        """Return the open visit of a request, or None when nothing judged it."""
+        return self._visits.get(request)
+
+    def consult(self, request: Request, verdict: Verdict) -> None:
+        """Note what a rule said of a request; SekishoSkip, recorded, when it does not pass."""
+        visit = self._visits.get(request)
+        if visit is None:
+            visit = self.open_visit(request)
+        visit.verdicts.append(verdict)
+        if not verdict.action.passes:
+            raise self.refuse(visit)
+
+    def refuse(self, visit: Visit) -> SekishoSkip:
+        """Record the refusal that a visit's last verdict orders; return the exception to raise."""
+        verdict = visit.verdicts[-1]
+        self.record.refusal(visit.facts, visit.verdicts, visit.attempt)
+        self.tally.skip(verdict, visit.facts.url)
+        visit.end_turn()
+        return SekishoSkip(verdict, visit.facts.url)
+
+    async def permit(self, request: Request, visit: Visit) -> None:
+        """Record the decision to fetch, wait until it is durable, and issue its permit."""
+        deciding = next((verdict for verdict in visit.verdicts if verdict.rule == "robots"), visit.verdicts[-1])
+        visit.receipt = await self.record.fetch(visit.facts, visit.verdicts, deciding, visit.attempt)
+        self.tally.fetched += 1
+        permit = Permit(
+            method=visit.facts.method,
+            url=visit.facts.url,
+            user_agent=self.user_agent,
+            receipt=visit.receipt,
+        )
+        self.permits.issue(request, permit)
+
+    def judge_response(self, visit: Visit, assessment: Assessment, response: Response) -> Verdict:
+        """Record what the response rules said and return the verdict that decided."""
+        if visit.receipt is None:
+            raise SetupError(f"a response for {visit.facts.url} came without a recorded decision")
+        deciding = assessment.deciding
+        self.record.response(
+            visit.facts,
+            visit.receipt,
+            visit.attempt,
+            verdicts=assessment.verdicts,
+            deciding=deciding,
+            response=response,
+        )
+        if deciding.action is Action.KEEP:
+            self.tally.kept += 1
+            self.tally.kept_bytes += len(response.body)
+        else:
+            self.tally.skip(deciding, visit.facts.url)
+        return deciding

@@ -1,0 +1,88 @@
+"""The settings of Sekisho, read once into a frozen value.
+
+Every name begins with `SEKISHO_`; a name that is not listed in `SETTINGS` is an error, so that a typing
+mistake cannot switch anything off. No setting turns protection off: not wanting it means not installing
+the add-on.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crawler.errors import SetupError
+
+if TYPE_CHECKING:
+    from scrapy.settings import BaseSettings
+
+SETTINGS: dict[str, tuple[object, str]] = {
+    "SEKISHO_AGENT": (None, "product token of the declared agent; may be left out when there is only one"),
+    "SEKISHO_POLICIES": ("policies", "folder with agents/*.toml"),
+    "SEKISHO_LOG": ("sqlite:///sekisho.db", "SQLAlchemy URL of the decision log"),
+    "SEKISHO_BLOCKLISTS": ("lists", "folder with block lists and their manifests"),
+    "SEKISHO_ROBOTS_CACHE_SECONDS": (86_400, "longest use of one copy of robots.txt, at most 86400"),
+    "SEKISHO_ROBOTS_TIMEOUT": (30.0, "seconds until robots.txt counts as unreachable"),
+    "SEKISHO_PROGRESS": (True, "show progress and a closing table on standard error"),
+    "SEKISHO_PROGRESS_SECONDS": (5.0, "seconds between progress lines"),
+    "SEKISHO_METRICS_HOST": ("127.0.0.1", "address of the Prometheus endpoint"),
+    "SEKISHO_METRICS_PORT": (None, "port of the Prometheus endpoint; off when not set"),
+    "SEKISHO_METRICS_TEXTFILE": (None, "file that receives the metrics when the crawl ends"),
+}
+LONGEST_ROBOTS_CACHE = 86_400  # RFC 9309 section 2.4: a copy is not used for more than 24 hours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings of one crawl, checked."""
+
+    agent: str | None
+    policies: Path
+    log: str
+    blocklists: Path
+    robots_cache_seconds: int
+    robots_timeout: float
+    progress: bool
+    progress_seconds: float
+
+
+def read_config(settings: BaseSettings) -> Config:
+    """Return the checked settings; SetupError names the setting, its value and what would be right."""
+    for name in settings:
+        if name.startswith("SEKISHO_") and name not in SETTINGS:
+            close = difflib.get_close_matches(name, SETTINGS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; known are {', '.join(SETTINGS)}"
+            raise SetupError(f"unknown setting {name}{hint}")
+
+    def value(name: str) -> object:
+        given = settings.get(name)
+        return SETTINGS[name][0] if given is None or given == "" else given
+
+    def number(name: str, *, low: float, high: float) -> float:
+        given = value(name)
+        try:
+            converted = float(str(given))
+        except ValueError:
+            raise SetupError(f"{name} = {given!r}: a number from {low:g} to {high:g} is needed") from None
+        if not low <= converted <= high:
+            raise SetupError(f"{name} = {given!r}: must lie between {low:g} and {high:g}")
+        return converted
+
+    agent = value("SEKISHO_AGENT")
+    return Config(
+        agent=None if agent is None else str(agent),
+        policies=Path(str(value("SEKISHO_POLICIES"))),
+        log=str(value("SEKISHO_LOG")),
+        blocklists=Path(str(value("SEKISHO_BLOCKLISTS"))),
+        robots_cache_seconds=int(number("SEKISHO_ROBOTS_CACHE_SECONDS", low=1, high=LONGEST_ROBOTS_CACHE)),
+        robots_timeout=number("SEKISHO_ROBOTS_TIMEOUT", low=0.1, high=600),
+        progress=str(value("SEKISHO_PROGRESS")).lower() not in {"0", "false", "no", "off", ""},
+        progress_seconds=number("SEKISHO_PROGRESS_SECONDS", low=0.1, high=86_400),
+    )
+
+
+def agents_folder(policies: Path) -> Path:
+    """Return the folder that holds agent files: `agents/` inside the policies folder, or that folder."""
+    inner = policies / "agents"
+    return inner if inner.is_dir() else policies

@@ -1,0 +1,136 @@
+"""The door: the last step before the socket. It holds no opinion; it asks for the permit.
+
+`Downloader` is Scrapy's own with two changes: its handlers ask for a permit, and `meta["download_slot"]`
+cannot choose another queue than the host's. `GuardedHandlers` is the one place in the process that sees
+everything that Scrapy sends, whatever scheduled it, with its final URL, method and headers
+(`core/downloader/handlers/__init__.py` of Scrapy 2.19). A request without a fitting permit is refused and
+the refusal is recorded; if even that cannot be recorded, the crawl stops.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from scrapy.core.downloader import Downloader as ScrapyDownloader
+from scrapy.core.downloader.handlers import DownloadHandlers
+from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
+
+from blocklists.errors import SekishoError
+from crawler.checkpoint import Checkpoint, request_facts
+from crawler.errors import SekishoSkip, SetupError
+from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
+
+if TYPE_CHECKING:
+    from scrapy import Request, Spider
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from twisted.internet.defer import Deferred
+
+    from crawler.permits import Permit
+
+logger = logging.getLogger(__name__)
+RULE = "door"
+LONGEST_ERROR = 300
+
+
+def _short(error: BaseException) -> str:
+    """Return an error in one bounded line for the log."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return words[:LONGEST_ERROR]
+
+
+class GuardedHandlers(DownloadHandlers):
+    """Download handlers that open for a permit only."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._checkpoint = Checkpoint.of(crawler)
+
+    def _refuse(self, request: Request, why: str) -> SekishoSkip:
+        """Record that a request without a fitting permit stood at the door."""
+        facts = request_facts(request, RequestKind.PAGE, self._checkpoint.agent.policy.user_agent)
+        sent_as = request.headers.get(b"User-Agent")
+        verdict = Verdict(
+            rule=RULE,
+            action=Action.SKIP,
+            reason=Reason.NO_PERMIT,
+            evidence=(
+                Evidence(
+                    source="door",
+                    text=sent_as.decode("latin-1")[:500] if sent_as else "",
+                    note=why,
+                ),
+            ),
+        )
+        self._checkpoint.record.refusal(facts, (verdict,))
+        self._checkpoint.tally.skip(verdict, request.url)
+        logger.warning("Refused at the door: %(request)s: %(why)s", {"request": request, "why": why})
+        return SekishoSkip(verdict, request.url)
+
+    async def download_request_async(self, request: Request) -> Response:
+        """Send a request whose permit fits, and record what came of it."""
+        checkpoint = self._checkpoint
+        permit, why = checkpoint.permits.redeem(request)
+        visit = checkpoint.visit(request)
+        if permit is None or visit is None:
+            raise self._refuse(request, why or "nothing judged this request")
+        checkpoint.log.require_writable()
+        try:
+            response = await super().download_request_async(request)
+        except BaseException as error:
+            visit.end_turn()
+            self._failed(request, permit, error)
+            raise
+        visit.end_turn()
+        checkpoint.record.outcome(visit.facts, permit.receipt, visit.attempt, response=response)
+        return response
+
+    def _failed(self, request: Request, permit: Permit, error: BaseException) -> None:
+        visit = self._checkpoint.visit(request)
+        if visit is None:
+            return
+        self._checkpoint.tally.failed += 1
+        self._checkpoint.record.outcome(
+            visit.facts, permit.receipt, visit.attempt, response=None, error=_short(error)
+        )
+
+
+class Downloader(ScrapyDownloader):
+    """Scrapy's downloader behind the door."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._checkpoint = Checkpoint.of(crawler)
+        # Scrapy builds its own handlers first; none of them has connected anywhere yet.
+        self.handlers = GuardedHandlers(crawler)
+
+    def get_slot_key(self, request: Request) -> str:
+        """Return the queue of a request: its host, never what its meta asks for."""
+        request.meta.pop(self.DOWNLOAD_SLOT, None)
+        return super().get_slot_key(request)
+
+    def fetch(self, request: Request, spider: Spider | None = None) -> Deferred[Response | Request]:
+        """Pass a request through the middlewares, and give its turn back however that ends."""
+        return deferred_from_coro(self._fetch_and_release(request))
+
+    async def _fetch_and_release(self, request: Request) -> Response | Request:
+        try:
+            return await maybe_deferred_to_future(super().fetch(request))
+        finally:
+            visit = self._checkpoint.visit(request)
+            if visit is not None:
+                visit.end_turn()
+
+
+def check_door(crawler: Crawler) -> None:
+    """Raise SetupError unless the running downloader and its handlers are ours."""
+    downloader: Any = crawler.engine.downloader
+    if type(downloader) is not Downloader or type(downloader.handlers) is not GuardedHandlers:
+        raise SetupError(
+            f"the downloader is {type(downloader).__module__}.{type(downloader).__qualname__}, not the door; "
+            "remove the setting or the code that replaces DOWNLOADER"
+        )
+
+
+__all__ = ["Downloader", "GuardedHandlers", "SekishoError", "check_door"]

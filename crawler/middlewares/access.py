@@ -1,0 +1,107 @@
+"""Access: asks what a response says about access, and drops the body of what is not open to all.
+
+Two places, because two things are visible at two places. `AccessHeadMiddleware` stands next to the network
+and sees every status and every redirect before Scrapy follows or retries them; `AccessPageMiddleware` sees
+the decoded page before a refresh is followed or the spider gets it. What is refused ends here: it is not
+retried, and its redirect is not followed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from crawler.checkpoint import Checkpoint
+from crawler.errors import SekishoSkip, SetupError
+from policies.facts import ResponseFacts
+from policies.response_rules import judge_response_body, judge_response_head
+from policies.rules.access import retry_after_seconds
+from policies.vocabulary import Reason, RequestKind
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from crawler.checkpoint import Visit
+
+# Refused as content, yet nothing that Scrapy does next goes round a refusal: a redirect is judged anew, an
+# error may be retried. The body is dropped all the same.
+_GO_ON_WITHOUT_BODY = frozenset({Reason.REDIRECT, Reason.HTTP_ERROR, Reason.RATE_LIMITED})
+_BACK_OFF_SECONDS = 5.0
+
+
+def response_facts(request: Request, response: Response) -> ResponseFacts:
+    """Return the facts of a Scrapy response."""
+    headers = tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, values in response.headers.items()
+        for value in values
+    )
+    location = response.headers.get(b"Location")
+    target: str | None = None
+    if location is not None:
+        try:
+            target = urljoin(request.url, location.decode("utf-8", "surrogateescape"))
+        except ValueError:
+            target = location.decode("latin-1")
+    return ResponseFacts(
+        url=request.url, status=response.status, headers=headers, body=response.body, location=target
+    )
+
+
+class _Access:
+    def __init__(self, crawler: Crawler) -> None:
+        self._checkpoint = Checkpoint.of(crawler)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Build it for a guarded crawl."""
+        return cls(crawler)
+
+    def _visit(self, request: Request) -> Visit:
+        visit = self._checkpoint.visit(request)
+        if visit is None:
+            raise SetupError(f"a response for {request.url} came that nothing had judged")
+        return visit
+
+
+class AccessHeadMiddleware(_Access):
+    """Judges status, headers and redirect target, next to the network."""
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Pass a response on, pass it on without its body, or refuse it."""
+        visit = self._visit(request)
+        if visit.facts.kind is not RequestKind.PAGE:
+            return response
+        facts = response_facts(request, response)
+        assessment = judge_response_head(request.url, facts)
+        if assessment.passes:
+            return response
+        verdict = self._checkpoint.judge_response(visit, assessment, response)
+        if verdict.reason is Reason.RATE_LIMITED and visit.facts.origin is not None:
+            wait = retry_after_seconds(facts)
+            cap = self._checkpoint.agent.policy.robots.max_crawl_delay_seconds
+            if wait is not None and wait > cap:
+                raise SekishoSkip(verdict, request.url)
+            self._checkpoint.pacer.hold(visit.facts.origin, _BACK_OFF_SECONDS if wait is None else wait)
+        if verdict.reason in _GO_ON_WITHOUT_BODY:
+            return response.replace(body=b"")
+        raise SekishoSkip(verdict, request.url)
+
+
+class AccessPageMiddleware(_Access):
+    """Judges the decoded page."""
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Pass a page on with its record, or refuse it."""
+        visit = self._visit(request)
+        if visit.facts.kind is not RequestKind.PAGE or not 200 <= response.status < 300:  # noqa: PLR2004
+            return response  # judged by its head
+        assessment = judge_response_body(response_facts(request, response))
+        verdict = self._checkpoint.judge_response(visit, assessment, response)
+        if not verdict.action.passes:
+            raise SekishoSkip(verdict, request.url)
+        return response

@@ -1,0 +1,179 @@
+"""Writes what was decided and what came of it: the only place where the crawler makes log entries.
+
+A fetch decision is awaited until it is durable; everything else is handed to the writer and must reach the
+disk in order, or the crawl stops (`AsyncLog.append` raises as soon as the writer has failed).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from blocklists.domain import registrable_domain
+from crawler.decisionlog.record import Document, Entry
+from policies.basis import encode_basis
+from policies.vocabulary import Action, Assessment, Reason, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scrapy.http import Response
+
+    from crawler.decisionlog.aio import AsyncLog
+    from crawler.decisionlog.record import Receipt
+    from policies.facts import RequestFacts
+    from policies.vocabulary import Verdict
+
+REMEMBERED_BASES = 4_096
+
+
+def media_type(response: Response) -> str | None:
+    """Return the declared media type of a response without parameters, or None."""
+    declared = response.headers.get(b"Content-Type")
+    if not declared:
+        return None
+    return declared.split(b";", 1)[0].strip().lower().decode("latin-1")[:100] or None
+
+
+class Recorder:
+    """See the module. `agent`, `policy_sha256` and `blocklist_sha256` go into every entry."""
+
+    def __init__(self, log: AsyncLog, *, agent: str, policy_sha256: str, blocklist_sha256: str) -> None:
+        self._log = log
+        self._agent = agent
+        self._policy = policy_sha256
+        self._lists = blocklist_sha256
+        self._bases: OrderedDict[tuple[int, ...], tuple[tuple[Verdict, ...], bytes]] = OrderedDict()
+
+    def _basis(self, verdicts: Sequence[Verdict]) -> bytes:
+        """Return the encoded basis; rules return the same objects again, so identity is the cache key."""
+        key = tuple(map(id, verdicts))
+        found = self._bases.get(key)
+        if found is None:
+            kept = tuple(verdicts)  # kept alive beside the bytes, so that the identities stay true
+            found = self._bases[key] = (kept, encode_basis(Assessment(verdicts=kept)))
+            if len(self._bases) > REMEMBERED_BASES:
+                self._bases.popitem(last=False)
+        return found[1]
+
+    def _request_entry(
+        self, facts: RequestFacts, verdicts: Sequence[Verdict], deciding: Verdict, attempt: int
+    ) -> Entry:
+        return Entry(
+            stage=Stage.REQUEST,
+            verdict=deciding.action.value,
+            reason=deciding.reason.value,
+            agent=self._agent,
+            policy_sha256=self._policy,
+            blocklist_sha256=self._lists,
+            kind=facts.kind,
+            method=facts.method,
+            url=facts.url,
+            parent_url=facts.parent_url,
+            host=facts.host or None,
+            domain=registrable_domain(facts.host) if facts.host else None,
+            basis=self._basis(verdicts),
+            attempt=attempt,
+        )
+
+    async def fetch(
+        self, facts: RequestFacts, verdicts: Sequence[Verdict], deciding: Verdict, attempt: int
+    ) -> Receipt:
+        """Record a decision to fetch; return when it is durable. LogError when it cannot be."""
+        return await self._log.append_durable(self._request_entry(facts, verdicts, deciding, attempt))
+
+    def refusal(self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int = 0) -> None:
+        """Record a decision not to fetch; the last verdict decides."""
+        self._log.append(self._request_entry(facts, verdicts, verdicts[-1], attempt))
+
+    def outcome(
+        self,
+        facts: RequestFacts,
+        receipt: Receipt,
+        attempt: int,
+        *,
+        response: Response | None,
+        error: str | None = None,
+    ) -> None:
+        """Record what came of a request that left: status and octets, or the error."""
+        received = response is not None
+        self._log.append(
+            Entry(
+                stage=Stage.OUTCOME,
+                verdict="received" if received else "failed",
+                reason=(Reason.RECEIVED if received else Reason.ERROR_NETWORK).value,
+                agent=self._agent,
+                policy_sha256=self._policy,
+                blocklist_sha256=self._lists,
+                kind=facts.kind,
+                method=facts.method,
+                url=facts.url,
+                parent_url=facts.parent_url,
+                host=facts.host or None,
+                domain=registrable_domain(facts.host) if facts.host else None,
+                ref_idx=receipt.idx,
+                attempt=attempt,
+                status=response.status if response is not None else None,
+                size=len(response.body) if response is not None else None,
+                body_sha256=hashlib.sha256(response.body).hexdigest() if response is not None else None,
+                media_type=media_type(response) if response is not None else None,
+                error=error,
+            )
+        )
+
+    def response(
+        self,
+        facts: RequestFacts,
+        receipt: Receipt,
+        attempt: int,
+        *,
+        verdicts: Sequence[Verdict],
+        deciding: Verdict,
+        response: Response,
+        document: bytes | None = None,
+    ) -> None:
+        """Record whether a response was kept. `document` is stored as evidence (a site file's octets)."""
+        kept = deciding.action is Action.KEEP
+        documents = [Document(kind=facts.kind.value, body=document)] if document is not None else []
+        self._log.append(
+            Entry(
+                stage=Stage.RESPONSE,
+                verdict=deciding.action.value,
+                reason=deciding.reason.value,
+                agent=self._agent,
+                policy_sha256=self._policy,
+                blocklist_sha256=self._lists,
+                kind=facts.kind,
+                method=facts.method,
+                url=facts.url,
+                parent_url=facts.parent_url,
+                host=facts.host or None,
+                domain=registrable_domain(facts.host) if facts.host else None,
+                basis=self._basis(verdicts),
+                ref_idx=receipt.idx,
+                attempt=attempt,
+                status=response.status,
+                size=len(response.body) if kept else 0,
+                body_sha256=hashlib.sha256(response.body).hexdigest() if kept else None,
+                media_type=media_type(response),
+            ),
+            documents,
+        )
+
+    def note(
+        self, reason: Reason, document: Document | None = None, *, extra: Sequence[Document] = ()
+    ) -> None:
+        """Record something about the run itself; its document is the record's body, `extra` is stored too."""
+        self._log.append(
+            Entry(
+                stage=Stage.RUN,
+                verdict="note",
+                reason=reason.value,
+                agent=self._agent,
+                policy_sha256=self._policy,
+                blocklist_sha256=self._lists,
+                body_sha256=hashlib.sha256(document.body).hexdigest() if document else None,
+            ),
+            [*([document] if document else []), *extra],
+        )

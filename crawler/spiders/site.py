@@ -1,0 +1,105 @@
+"""The ready-made spider: `scrapy crawl site -a url=URL[,URL...]`.
+
+Follows the links of the start URLs' hosts and yields one small item a page kept: its URL, title, media
+type, size and digest. What it leaves out by itself (other schemes, files that are not pages) is recorded
+like every other refusal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from scrapy import Request, Spider
+from scrapy.http import HtmlResponse, TextResponse
+from scrapy.linkextractors import IGNORED_EXTENSIONS
+
+from blocklists.errors import UsageError
+from blocklists.host import split_origin
+from crawler.refusals import Refusals
+from policies.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+_NOT_PAGES = frozenset(f".{extension}" for extension in IGNORED_EXTENSIONS)
+
+
+class SiteSpider(Spider):
+    """See the module. Arguments: `url`, one or more URLs with commas between; `follow=0` for these only."""
+
+    name = "site"
+
+    def __init__(self, url: str | None = None, follow: str = "1", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.start_urls = [part.strip() for part in (url or "").split(",") if part.strip()]
+        if not self.start_urls:
+            raise UsageError("name a start: scrapy crawl site -a url=https://www.example.com/")
+        self._follow = follow not in ("0", "false", "no")
+        hosts: list[str] = []
+        for start in self.start_urls:
+            parts = split_origin(start)
+            if parts is None:
+                raise UsageError(f"{start!r} is not an http or https URL; write it in full, with https://")
+            if parts[1] not in hosts:
+                hosts.append(parts[1])
+        self.allowed_domains = hosts
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Build it for a crawler; a wrong argument ends the process with one line and exit code 2."""
+        try:
+            return super().from_crawler(crawler, *args, **kwargs)
+        except UsageError as error:
+            sys.stderr.write(f"sekisho: {error}\n")
+            raise SystemExit(int(error.exit_code)) from None
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Yield the start URLs; each once, whatever a resumed crawl has seen."""
+        for url in self.start_urls:
+            yield Request(url, callback=self.parse)
+
+    def parse(self, response: Response, **_: Any) -> Iterator[Any]:
+        """Yield what was kept of a page, and the links to follow."""
+        title = ""
+        if isinstance(response, HtmlResponse):
+            title = (response.css("title::text").get() or "").strip()[:300]
+        yield {
+            "url": response.url,
+            "title": title,
+            "media_type": (response.headers.get(b"Content-Type") or b"").decode("latin-1").split(";")[0],
+            "bytes": len(response.body),
+            "sha256": hashlib.sha256(response.body).hexdigest(),
+        }
+        if self._follow and isinstance(response, HtmlResponse):
+            yield from self._links(response)
+
+    def _links(self, response: TextResponse) -> Iterator[Request]:
+        seen: set[str] = set()
+        for href in response.css("a::attr(href), area::attr(href)").getall():
+            try:
+                target = response.urljoin(href.strip()).split("#", 1)[0]
+                path = urlsplit(target).path.lower()
+                if not target.startswith(("http://", "https://")) or target in seen:
+                    continue
+                seen.add(target)
+                request = Request(target, callback=self.parse)
+            except ValueError:
+                continue  # not an address: there is nothing that could be asked for
+            dot = path.rfind(".")
+            if dot > path.rfind("/") and path[dot:] in _NOT_PAGES:
+                Refusals.of(self.crawler).refuse(
+                    request,
+                    Reason.REFUSED_BY_SPIDER,
+                    source="spider site",
+                    note=f"{path[dot:]} is not a page",
+                    parent_url=response.url,
+                )
+                continue
+            yield request
