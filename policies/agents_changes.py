@@ -1,8 +1,8 @@
 """Change fragments: why an agent file changed, from when, and what site owners need to do.
 
 `changes/<YYYY-MM-DD>-<slug>.toml` (format `sekisho.change/1`) belongs to one step from one version of an
-agent to the next, or to its withdrawal. It is written once and never edited; a mistake is superseded by a newer
-fragment that names it. Sources: Principle-Code PC-1.2c-5 (changes are notified), EU GPAI Code of Practice,
+agent to the next, or to its withdrawal. It is written once and never edited; a mistake is superseded by
+a newer fragment that names it. Sources: Principle-Code PC-1.2c-5 (changes are notified), EU GPAI Code,
 copyright measure 1.3(4) (automatic notification). The notice exporter renders exactly these files.
 Earlier versions of an agent lie in `agents/history/<token in lower case>/<version>.toml`.
 """

@@ -100,7 +100,7 @@ def as_jsonl(rows: Iterable[Mapping[str, object]]) -> str:
 
 
 def _escaped(document: str) -> str:
-    """Escape what JSON leaves raw although a terminal obeys it, or UTF-8 cannot carry it (lone surrogates)."""
+    """Escape what JSON leaves raw: what a terminal obeys, and surrogates that UTF-8 cannot carry."""
     return _RAW_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 

@@ -1,0 +1,193 @@
+"""The single checks of `sekisho check` that need no Scrapy: agents, changes, lists, the log's place.
+
+Each returns what it found, in words, and raises nothing for what a person can repair. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blocklists.errors import SekishoError
+from blocklists.snapshot import load_snapshot
+from policies.agents import (
+    AgentError,
+    LoadedAgent,
+    Severity,
+    agent_files,
+    agent_findings,
+    load_agent,
+)
+from policies.agents_changes import (
+    LoadedChange,
+    change_files,
+    change_problems,
+    history_files,
+    load_history,
+    read_change,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date, datetime
+
+
+class Status(StrEnum):
+    """What a check came to. ERROR keeps a crawl from starting; NOTE is for information."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of the report: `place` is a file, `file:line`, a folder or a setting."""
+
+    status: Status
+    part: str
+    place: str
+    message: str
+
+
+def _refusals(part: str, error: AgentError) -> Iterator[Check]:
+    """Give every problem of an error its own line."""
+    for problem in error.problems:
+        place = f"{error.source}:{problem.line}" if problem.line else error.source
+        yield Check(status=Status.ERROR, part=part, place=place, message=str(problem))
+
+
+def _wanted(path: Path, token: str | None) -> bool:
+    return token is None or path.stem == token.lower()
+
+
+def _check_agent(agent: LoadedAgent, today: date) -> Iterator[Check]:
+    policy = agent.policy
+    message = f"{policy.token} version {policy.version}, sha256 {agent.sha256[:12]}…"
+    yield Check(status=Status.OK, part="agent", place=str(agent.path), message=message)
+    for finding in agent_findings(policy, today):
+        status = Status.ERROR if finding.severity is Severity.ERROR else Status.WARNING
+        message = f"{finding.field}: {finding.message}"
+        yield Check(status=status, part="agent", place=agent.place(finding.field), message=message)
+
+
+def check_agents(folder: Path, token: str | None, today: date) -> Iterator[Check]:
+    """Check every agent file of a policies folder, or the one of a token, as of a UTC day."""
+    try:
+        files = agent_files(folder)
+        if token is not None or not files:
+            load_agent(folder, token)
+    except AgentError as error:
+        yield from _refusals("agent", error)
+        return
+    for path in files:
+        if not _wanted(path, token):
+            continue
+        try:
+            yield from _check_agent(load_agent(folder, path.stem), today)
+        except AgentError as error:
+            yield from _refusals("agent", error)
+    if token is None and len(files) > 1:
+        names = ", ".join(path.stem for path in files)
+        message = f"holds several agents ({names}): a crawl needs SEKISHO_AGENT"
+        yield Check(status=Status.NOTE, part="agent", place=str(folder), message=message)
+
+
+def check_changes(folder: Path, token: str | None) -> Iterator[Check]:
+    """Check change fragments and earlier versions against the agents of a policies folder."""
+    changes: list[LoadedChange] = []
+    broken = False
+    for path in change_files(folder):
+        try:
+            changes.append(read_change(path))
+        except AgentError as error:
+            broken = True
+            yield from _refusals("change", error)
+    try:
+        files = agent_files(folder)
+    except AgentError:
+        return  # reported with the agents
+    for path in files:
+        if not _wanted(path, token):
+            continue
+        try:
+            agent = load_agent(folder, path.stem)
+        except AgentError:
+            continue  # reported with the agents
+        try:
+            history = load_history(folder, agent.policy.token)
+        except AgentError as error:
+            yield from _refusals("history", error)
+            continue
+        problems = () if broken else change_problems(agent, history, tuple(changes))
+        for problem in problems:
+            yield Check(status=Status.ERROR, part="change", place=str(path), message=problem)
+    if changes and not broken:
+        kept = len(history_files(folder))
+        message = f"{len(changes)} change fragment(s), {kept} earlier version(s) kept"
+        yield Check(status=Status.OK, part="change", place=str(folder / "changes"), message=message)
+
+
+def check_lists(folder: Path, now: datetime) -> Iterator[Check]:
+    """Load the block lists as a crawl would."""
+    try:
+        snapshot = load_snapshot(folder, now_us=int(now.timestamp() * 1_000_000))
+    except SekishoError as error:
+        for line in str(error).splitlines():
+            yield Check(status=Status.ERROR, part="lists", place=str(folder), message=line.strip())
+        return
+    for notice in snapshot.notices:
+        yield Check(status=Status.WARNING, part="lists", place=str(folder), message=notice)
+    message = f"{len(snapshot.sources)} list(s) loaded, sha256 {snapshot.sha256[:12]}…"
+    yield Check(status=Status.OK, part="lists", place=str(folder), message=message)
+
+
+def _sqlite_problem(path: Path) -> str:
+    """Return why a log file could not be written, or nothing; creates no file."""
+    if path.is_dir():
+        return "is a folder; name a file"
+    if path.exists():
+        # A reader of the log may own it; a crawl has to write the file and its journal beside it.
+        if not os.access(path, os.W_OK):
+            return "cannot be written by this user"
+        with path.open("rb") as stream:
+            head = stream.read(16)
+        if head and head != b"SQLite format 3\x00":
+            return "is not an SQLite database; name another file"
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        return f"its folder {folder} does not exist; create it"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"its folder {folder} cannot be written by this user"
+    return ""
+
+
+def check_log(url: str) -> Iterator[Check]:
+    """Check that the decision log could be written, without creating or opening it."""
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - 0.2 s, not needed for `--init`
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415 - as above
+
+    try:
+        target = make_url(url)
+    except (ArgumentError, ValueError):
+        message = "is not an SQLAlchemy URL such as sqlite:///sekisho.db"
+        yield Check(status=Status.ERROR, part="log", place="SEKISHO_LOG", message=message)
+        return
+    place = target.render_as_string(hide_password=True)
+    if target.get_backend_name() != "sqlite":
+        message = "is on a server; it is opened when the crawl starts, and not now"
+        yield Check(status=Status.NOTE, part="log", place=place, message=message)
+        return
+    if target.database in (None, "", ":memory:"):
+        message = "is in memory and would be lost; name a file"
+        yield Check(status=Status.ERROR, part="log", place=place, message=message)
+        return
+    problem = _sqlite_problem(Path(str(target.database)))
+    if problem:
+        yield Check(status=Status.ERROR, part="log", place=place, message=problem)
+    else:
+        yield Check(status=Status.OK, part="log", place=place, message="can be written")
