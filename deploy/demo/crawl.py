@@ -70,7 +70,7 @@ def _run(title: str, command: list[str], plan: Plan) -> int:
     try:
         code = subprocess.run(command, cwd=ROOT, env=_environment(plan), check=False).returncode  # noqa: S603 - our own commands
     except OSError as error:
-        _say(f"crawl: cannot run {command[0]}: {error}. Set the environment up with `make setup`.")
+        _say(f"crawl: cannot run {command[0]}: {error}. `make crawl` sets everything up.")
         return 1
     return code if code >= 0 else 128 - code
 
