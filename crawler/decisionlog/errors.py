@@ -1,0 +1,17 @@
+"""What can go wrong with a log, in words for the person at the terminal. Imports the root error only."""
+
+from __future__ import annotations
+
+from blocklists.errors import ExitCode, SekishoError
+
+
+class LogError(SekishoError):
+    """The log cannot be opened, read or written; while it lasts nothing is fetched (exit 5)."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class IntegrityError(LogError):
+    """The log was changed after it was written, or a part of it is missing (exit 4)."""
+
+    exit_code = ExitCode.TAMPERED

@@ -1,0 +1,333 @@
+"""Reads a log, page by page, so that a crawl that is writing it is never kept waiting.
+
+A read transaction spans one page. `query` runs a caller's SELECT, usually against the view `decisions`,
+as one transaction: keep it short while a crawl is running.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+
+from crawler.decisionlog import schema, store
+from crawler.decisionlog.errors import IntegrityError, LogError
+from crawler.decisionlog.record import Document
+from policies.vocabulary import RequestKind, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection, Row
+
+Value = int | float | str | bytes | None
+
+PAGE: Final = 5000
+_SELECTING: Final = frozenset((
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentInfo:
+    """One segment as it stands: `size` counts its records, `root` is set when it was sealed.
+
+    `head_size` and `head_root` are those of its newest head (0 and None without one). Times are UTC in
+    microseconds; roots 64 hex characters.
+    """
+
+    number: int
+    segment: UUID
+    run: str
+    agent: str
+    schema_version: int
+    opened_us: int
+    size: int
+    first_us: int | None
+    last_us: int | None
+    sealed: bool
+    root: str | None
+    head_size: int
+    head_root: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """One run: its segments in the order of opening."""
+
+    run: str
+    segments: tuple[SegmentInfo, ...]
+
+    @property
+    def size(self) -> int:
+        """How many records the run has."""
+        return sum(segment.size for segment in self.segments)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether every segment was sealed: the run ended in order."""
+        return all(segment.sealed for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """One record as it is in the log: the fields of `Entry` (without the basis itself), and where it stands.
+
+    Digests are 64 hex characters, `ts_us` is UTC in microseconds, `opened` says whether the record's URLs
+    are still there (True also when it never had any).
+    """
+
+    segment: UUID
+    idx: int
+    run: str
+    ts_us: int
+    mono_ns: int
+    stage: Stage
+    verdict: str
+    reason: str
+    kind: RequestKind | None
+    method: str
+    url: str | None
+    parent_url: str | None
+    host: str | None
+    domain: str | None
+    agent: str
+    policy_sha256: str
+    blocklist_sha256: str
+    basis_sha256: str | None
+    ref_idx: int | None
+    attempt: int
+    status: int | None
+    size: int | None
+    body_sha256: str | None
+    media_type: str | None
+    error: str | None
+    leaf_hash: str
+    opened: bool
+
+
+def _url(value: str | bytes | None) -> str | None:
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+_R, _O, _C = schema.record.c, schema.opening.c, schema.context.c
+_RECORDS: Final[Select[Any]] = select(
+    *(column for column in schema.record.columns if column.name not in ("segment_id", "context_id")),
+    _O.url, _O.parent_url, _O.salt, _C.agent, _C.policy_sha256, _C.blocklist_sha256,
+).select_from(
+    schema.record.join(schema.context, _C.id == _R.context_id).outerjoin(
+        schema.opening, and_(_O.segment_id == _R.segment_id, _O.idx == _R.idx)
+    )
+)  # fmt: skip
+
+
+def _stored(info: SegmentInfo, row: Row[Any]) -> StoredRecord:
+    committed = row.url_commit is not None or row.parent_commit is not None
+    return StoredRecord(
+        segment=info.segment,
+        idx=row.idx,
+        run=info.run,
+        ts_us=row.ts_us,
+        mono_ns=row.mono_ns,
+        stage=Stage(row.stage),
+        verdict=row.verdict,
+        reason=row.reason,
+        kind=None if row.kind is None else RequestKind(row.kind),
+        method=row.method,
+        url=_url(row.url),
+        parent_url=_url(row.parent_url),
+        host=row.host,
+        domain=row.domain,
+        agent=row.agent,
+        policy_sha256=row.policy_sha256.hex(),
+        blocklist_sha256=row.blocklist_sha256.hex(),
+        basis_sha256=_hex(row.basis_sha256),
+        ref_idx=row.ref_idx,
+        attempt=row.attempt,
+        status=row.status,
+        size=row.size,
+        body_sha256=_hex(row.body_sha256),
+        media_type=row.media_type,
+        error=row.error,
+        leaf_hash=row.leaf_hash.hex(),
+        opened=not committed or row.salt is not None,
+    )
+
+
+def unpack_body(codec: str | bytes, size: int, body: bytes) -> bytes:
+    """Return a stored document's octets. Raises ValueError when they are not what the row says."""
+    name = codec if isinstance(codec, str) else codec.decode("ascii", "replace")
+    if name == "raw":
+        octets = body
+    elif name == "zlib":
+        unpacker = zlib.decompressobj()
+        try:
+            octets = unpacker.decompress(body, size + 1)
+        except zlib.error as error:
+            raise ValueError(f"its body cannot be unpacked: {error}") from error
+    else:
+        raise ValueError(f"its codec {name!r} is unknown")
+    if len(octets) != size:
+        raise ValueError(f"its body does not have the {size} octets that it should have")
+    return octets
+
+
+class LogReader:
+    """A log, opened for reading only. A context manager; raises LogError, never writes."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, url: str, *, lock_timeout: float = store.LOCK_TIMEOUT_S) -> Self:
+        """Open the log at `url`. Raises LogError when there is none or it has another format."""
+        path = store.log_path(url)
+        return cls(store.open_for_reading(path, lock_timeout=lock_timeout), path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        with store.explained(self.path, "read"):
+            return self._connection.execute(statement).all()
+
+    def segments(self) -> list[SegmentInfo]:
+        """Return every segment in the order of opening, without reading its records."""
+        found = []
+        for row in self._rows(select(schema.segment).order_by(schema.segment.c.id)):
+            ends = self._rows(
+                select(func.min(_R.idx).label("first"), func.max(_R.idx).label("last")).where(
+                    _R.segment_id == row.id
+                )
+            )[0]
+            times = [
+                self._rows(select(_R.ts_us).where(_R.segment_id == row.id, _R.idx == idx))[0].ts_us
+                for idx in (ends.first, ends.last)
+                if idx is not None
+            ]
+            heads = self._rows(
+                select(schema.head.c.size, schema.head.c.root)
+                .where(schema.head.c.segment_id == row.id)
+                .order_by(schema.head.c.size.desc())
+                .limit(1)
+            )
+            found.append(
+                SegmentInfo(
+                    number=row.id,
+                    segment=UUID(row.uuid),
+                    run=row.run_id,
+                    agent=row.agent,
+                    schema_version=row.schema_ver,
+                    opened_us=row.opened_us,
+                    size=0 if ends.last is None else ends.last + 1,
+                    first_us=times[0] if times else None,
+                    last_us=times[1] if times else None,
+                    sealed=row.sealed_us is not None,
+                    root=_hex(row.root),
+                    head_size=heads[0].size if heads else 0,
+                    head_root=heads[0].root.hex() if heads else None,
+                )
+            )
+        return found
+
+    def runs(self) -> list[RunInfo]:
+        """Return every run in the order of its first segment."""
+        by_run: dict[str, list[SegmentInfo]] = {}
+        for info in self.segments():
+            by_run.setdefault(info.run, []).append(info)
+        return [RunInfo(run=run, segments=tuple(segments)) for run, segments in by_run.items()]
+
+    def records(
+        self,
+        segment: UUID | None = None,
+        run: str | None = None,
+        stages: Collection[Stage] | None = None,
+        *,
+        where: Sequence[ColumnElement[bool]] = (),
+        page: int = PAGE,
+    ) -> Iterator[StoredRecord]:
+        """Yield records in order of segment and index; `where` narrows by columns of `schema.record`.
+
+        What is appended while this runs may or may not be among them. Raises IntegrityError on a row that
+        no writer wrote.
+        """
+        conditions = list(where)
+        if stages is not None:
+            conditions.append(_R.stage.in_([stage.value for stage in stages]))
+        for info in self.segments():
+            if (segment is not None and info.segment != segment) or (run is not None and info.run != run):
+                continue
+            last = -1
+            while True:
+                rows = self._rows(
+                    _RECORDS.where(_R.segment_id == info.number, _R.idx > last, *conditions)
+                    .order_by(_R.idx)
+                    .limit(page)
+                )
+                for row in rows:
+                    try:
+                        stored = _stored(info, row)
+                    except (ValueError, AttributeError) as error:
+                        raise IntegrityError(
+                            f"{self.path}: record {info.segment}#{row.idx} is not what a writer writes:"
+                            f" {error}; run `sekisho log verify`"
+                        ) from error
+                    yield stored
+                if len(rows) < page:
+                    break
+                last = rows[-1].idx
+
+    def record(self, segment: UUID, idx: int) -> StoredRecord | None:
+        """Return one record, or None when there is none."""
+        return next(iter(self.records(segment=segment, where=(_R.idx == idx,), page=1)), None)
+
+    def document(self, sha256: str) -> Document | None:
+        """Return the document with this digest (64 hex characters), or None. Raises IntegrityError."""
+        column = schema.document.c
+        rows = self._rows(
+            select(column.kind, column.size, column.codec, column.body).where(
+                column.sha256 == bytes.fromhex(sha256)
+            )
+        )
+        if not rows:
+            return None
+        row = rows[0]
+        try:
+            return Document(kind=row.kind, body=unpack_body(row.codec, row.size, row.body))
+        except ValueError as error:
+            raise IntegrityError(
+                f"{self.path}: document {sha256} was changed: {error}; run `sekisho log verify`"
+            ) from error
+
+    def query(self, sql: str, params: Sequence[Value] | Mapping[str, Value] = ()) -> list[tuple[Value, ...]]:
+        """Return the rows of one SELECT, usually on the view `decisions`. Raises LogError on all else."""
+        raw = store.driver(self._connection)
+        raw.set_authorizer(
+            lambda action, *_: sqlite3.SQLITE_OK if action in _SELECTING else sqlite3.SQLITE_DENY
+        )
+        try:
+            return raw.execute(sql, params).fetchall()
+        except sqlite3.Error as error:
+            raise LogError(f"{self.path}: the query failed: {error}: {' '.join(sql.split())}") from error
+        finally:
+            raw.set_authorizer(None)
