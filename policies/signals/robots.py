@@ -21,19 +21,11 @@ for. It reads no clock and no network, and it does not know what asking for the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from policies.signals.robots_agent import AgentRules, CompiledRules, CrawlDelay, RobotsAnswer, WrittenRule
-from policies.signals.robots_lines import (
-    CRAWL_DELAY_KEYS,
-    EXACT_FIELDS,
-    SITEMAP_KEYS,
-    Field,
-    agent_name,
-    crawl_delay_seconds,
-    is_token,
-    read_lenient,
-)
+from policies.signals.robots_groups import GroupReader, IgnoredLine
+from policies.signals.robots_lines import SITEMAP_KEYS, agent_name, crawl_delay_seconds, is_token
 from policies.signals.robots_octets import MAX_BYTES, cut_to_limit, readable_octets, shown
 
 __all__ = [
@@ -46,9 +38,6 @@ __all__ = [
     "cut_to_limit",
     "parse_robots",
 ]
-
-IGNORED_LIMIT = 100
-"""Ignored lines that are kept with their text; all are counted."""
 
 _TOKENS_LIMIT = 256
 """Tokens whose selection is remembered for one file; the callers' own tokens are few."""
@@ -69,82 +58,6 @@ class RobotsRecord:
     line: int
     raw: bytes
     group: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IgnoredLine:
-    """A line that said nothing to us, and why."""
-
-    line: int
-    text: str
-    why: str
-
-
-@dataclass(slots=True)
-class _Group:
-    """One group while it is read: its user-agent values, its rules, its Crawl-delay lines."""
-
-    agents: list[tuple[bytes, int]] = field(default_factory=list)
-    rules: list[tuple[bool, bytes, int, bytes]] = field(default_factory=list)
-    delays: list[tuple[bytes, int, bytes]] = field(default_factory=list)
-
-
-class _Reader:
-    """The state of one pass over the lines."""
-
-    def __init__(self) -> None:
-        self.groups: list[_Group] = []
-        self.others: list[tuple[bytes, bytes, int, bytes, int | None]] = []
-        self.ignored: list[IgnoredLine] = []
-        self.ignored_count = 0
-        self._open = False  # whether a further User-agent line still belongs to the last group
-
-    def read(self, octets: bytes) -> None:
-        """Read every line; a line ends with CR, LF or CRLF and with nothing else."""
-        exact = EXACT_FIELDS
-        for number, raw in enumerate(octets.splitlines(), 1):
-            content = (raw.partition(b"#")[0] if b"#" in raw else raw).strip()
-            if not content:
-                continue
-            key, colon, value = content.partition(b":")
-            kind = exact.get(key.rstrip().lower()) if colon else None
-            if kind is None:
-                kind, key, value = read_lenient(content)
-            else:
-                value = value.strip()
-            if kind is Field.DISALLOW or kind is Field.ALLOW:
-                self._rule(kind is Field.ALLOW, value, number, raw)
-            elif kind is Field.USER_AGENT:
-                if not self._open:
-                    self.groups.append(_Group())
-                    self._open = True
-                self.groups[-1].agents.append((value, number))
-            elif kind is Field.OTHER:
-                self._other(key, value, number, raw)
-            elif kind is Field.NOT_GRANTING:
-                self._open = False
-                self._ignore(number, raw, "a permission must be written as Allow:")
-            else:
-                self._ignore(number, raw, "no field name and colon")
-
-    def _rule(self, allow: bool, value: bytes, number: int, raw: bytes) -> None:
-        self._open = False
-        if not self.groups:
-            self._ignore(number, raw, "rule before any User-agent line")
-        elif value[:1] == b"/" or (value[:1] == b"*" and not allow):
-            self.groups[-1].rules.append((allow, value, number, raw))
-        elif value:
-            self._ignore(number, raw, "rule does not begin with a slash")
-
-    def _other(self, key: bytes, value: bytes, number: int, raw: bytes) -> None:
-        if self.groups and key in CRAWL_DELAY_KEYS:
-            self.groups[-1].delays.append((value, number, raw))
-        self.others.append((key, value, number, raw, len(self.groups) - 1 if self.groups else None))
-
-    def _ignore(self, number: int, raw: bytes, why: str) -> None:
-        self.ignored_count += 1
-        if len(self.ignored) < IGNORED_LIMIT:
-            self.ignored.append(IgnoredLine(line=number, text=shown(raw), why=why))
 
 
 class RobotsRules:
@@ -169,7 +82,7 @@ class RobotsRules:
     )
 
     def __init__(self, *, octets: bytes, problem: str, truncated: bool) -> None:
-        reader = _Reader()
+        reader = GroupReader()
         reader.read(octets)
         self.octets = octets
         self.problem = problem

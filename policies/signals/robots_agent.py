@@ -15,6 +15,13 @@ from enum import StrEnum
 from policies.signals.robots_octets import shown
 from policies.signals.robots_path import PathPattern, compile_pattern, judged_path
 
+MAX_SEARCH = 50_000_000
+"""Octets searched for one URL at most: the length of its path times the patterns with a wildcard.
+
+Above it (thousands of wildcards against a URL of tens of thousands of characters) the URL is refused, so that
+a hostile file costs a tenth of a second and not many.
+"""
+
 
 class RuleKind(StrEnum):
     """What a rule says about the paths that it matches."""
@@ -89,6 +96,10 @@ class CompiledRules:
         # Most octets first, and Allow before Disallow: the first match is the one that decides.
         self._patterns = sorted(patterns.values(), key=lambda entry: (-entry[0], not entry[1]))
 
+    def is_too_costly(self, path: str) -> bool:
+        """Return whether deciding on a path could cost more than `MAX_SEARCH`."""
+        return len(self._patterns) * len(path) > MAX_SEARCH
+
     def decide(self, path: str) -> WrittenRule | None:
         """Return the deciding rule for a path in normal form, or None."""
         best: WrittenRule | None = None
@@ -118,6 +129,7 @@ class AgentRules:
         "_robots_txt",
         "_rules",
         "_selection",
+        "_too_costly",
         "crawl_delay",
         "groups",
         "token",
@@ -151,6 +163,9 @@ class AgentRules:
         )
         self._robots_txt = answer(allowed=True, words="robots.txt itself is always allowed")
         self._no_url = answer(allowed=False, words="not an absolute http or https URL")
+        self._too_costly = answer(
+            allowed=False, words=f"{selection}{separator}too many wildcards for so long a URL"
+        )
         self._selection = selection
 
     def judge(self, url: str) -> RobotsAnswer:
@@ -160,6 +175,8 @@ class AgentRules:
             return self._no_url
         if path == "/robots.txt":
             return self._robots_txt
+        if self._rules.is_too_costly(path):
+            return self._too_costly
         rule = self._rules.decide(path)
         if rule is None:
             return self._default

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 
 from protego import Protego
 
+from policies.signals.robots_agent import MAX_SEARCH
+
 NAME = "protego"
 """What evidence calls this reader."""
 
 _MAX_RULES = 200_000
 """Rules that Protego may build from one file: User-agent lines times rules, summed over its groups."""
-
-_MAX_SEARCH = 50_000_000
-"""Octets that Protego may search for one URL: the length of the URL times the patterns with a wildcard."""
 
 _HIGH_OCTET = re.compile(rb"[\x80-\xff]")
 
@@ -98,7 +97,7 @@ class SecondReader:
             parser = self._read()
             if parser is None:
                 return self._silent or _DOES_NOT_REFUSE
-        if self._wildcards * len(url) > _MAX_SEARCH:
+        if self._wildcards * len(url) > MAX_SEARCH:
             return _TOO_MUCH_SEARCH
         try:
             return _DOES_NOT_REFUSE if parser.can_fetch(url, token) else _REFUSES
