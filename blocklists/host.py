@@ -120,19 +120,24 @@ def _host_keys(raw: str) -> tuple[str, ...]:
     if ":" in raw or raw.startswith("["):
         address = _ipv6_key(raw)
         return () if address is None else (address,)
-    name = _percent_decoded(raw)
-    if name is None:
+    fetched = _fetched_key(raw)
+    if fetched is None:
         return ()
-    if name.isascii():
-        key = _ascii_key(name)
-        return () if key is None else (key,)
-    fetched = _idna2003(name)
-    first = None if fetched is None else _ascii_key(fetched)
-    if first is None:
-        return ()
-    current = _uts46(name)
-    second = None if current is None else _ascii_key(current)
-    return (first,) if second is None or second == first else (first, second)
+    written = _percent_decoded(raw)
+    if written is None or written.isascii():
+        return (fetched,)
+    current = _uts46(written)
+    other = None if current is None else _ascii_key(current)
+    return (fetched,) if other in (None, fetched) else (fetched, other)
+
+
+def _fetched_key(raw: str) -> str | None:
+    """Follow Scrapy (Unicode to A-labels), then whoever undoes percent-encoding after it."""
+    sent = raw if raw.isascii() else _idna2003(raw)
+    name = None if sent is None else _percent_decoded(sent)
+    if name is not None and not name.isascii():
+        name = _idna2003(name)
+    return None if name is None else _ascii_key(name)
 
 
 def _percent_decoded(raw: str) -> str | None:
