@@ -142,6 +142,8 @@ def _parse_name(name: str, scope: Match) -> str:
 
 
 def _address(text: str) -> str | None:
+    if not (text[-1:].isdigit() or ":" in text):  # a name, as nearly every row is
+        return None
     try:
         address: IPv4Address | IPv6Address = ip_address(text.removeprefix("[").removesuffix("]"))
     except ValueError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +64,7 @@ def test_a_row_that_is_no_name_is_rejected_with_its_line(row, why):
     (problem,) = parsed.rejected
     assert problem.line_no == 2
     assert len(problem.text) <= 500
-    assert __import__("re").search(why, problem.why)
+    assert re.search(why, problem.why)
 
 
 @pytest.mark.parametrize("row", [b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"[::1]", b"localhost.localdomain"])
