@@ -18,7 +18,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from blocklists.errors import ExitCode, SekishoError, UsageError
 
@@ -50,13 +50,10 @@ class Command(Protocol):
 class _Parser(argparse.ArgumentParser):
     """A parser whose help begins with examples, and which takes no abbreviated options."""
 
-    def __init__(self, prog: str, description: str, examples: Sequence[str]) -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    def __init__(self, *, examples: Sequence[str] = (), **options: Any) -> None:  # noqa: ANN401 - argparse's own
+        # argparse makes the parsers of sub-sub-commands by the class of their parent, with its own options.
+        options |= {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(**options)
         self.examples = examples
         self.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
 
@@ -91,7 +88,9 @@ def _one_liner(module: str) -> str:
 
 def _general_help() -> str:
     lines = [f"  {name:<12}{_one_liner(module)}" for name, module in _commands().items()]
-    parser = _Parser("sekisho", "Sekisho: a compliant crawler framework on Scrapy.", _EXAMPLES)
+    parser = _Parser(
+        prog="sekisho", description="Sekisho: a compliant crawler framework on Scrapy.", examples=_EXAMPLES
+    )
     parser.usage = "sekisho [--debug] COMMAND [OPTIONS]"
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.epilog = "commands:\n" + "\n".join(lines) + "\n\n`sekisho COMMAND --help` explains one of them."
@@ -119,7 +118,9 @@ def _load(name: str) -> Command:
 def _dispatch(name: str, rest: Sequence[str]) -> int:
     module = _load(name)
     description = getattr(module, "HELP", None) or (module.__doc__ or "").partition("\n")[0]
-    parser = _Parser(f"sekisho {name}", description, getattr(module, "EXAMPLES", ()))
+    parser = _Parser(
+        prog=f"sekisho {name}", description=description, examples=getattr(module, "EXAMPLES", ())
+    )
     module.add_arguments(parser)
     return int(module.run(parser.parse_args(rest)))
 
