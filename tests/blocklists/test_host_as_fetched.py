@@ -63,7 +63,7 @@ def connected(url: str) -> tuple[str, int] | None:
     """Host and port that Scrapy's HTTP/1.1 handler would resolve for a request, None when it would refuse."""
     try:
         uri = URI.fromBytes(urldefrag(url)[0].encode("ascii"))
-    except UnicodeError:
+    except ValueError:  # not ASCII, or brackets that urlsplit refuses
         return None
     host = uri.host.decode("ascii")
     if not isIPv6Address(host):
@@ -137,3 +137,13 @@ def test_an_ordinary_url_is_never_refused(raw):
 )
 def test_hard_cases_7_to_10_judge_what_scrapy_fetches(raw, host):
     assert split_origin(Request(raw).url)[1] == host
+
+
+@given(hostile_urls())
+@example("http://ok.example\n.bad.example/")
+@example("http://bad.example\\@ok.example/")
+def test_a_url_that_scrapy_sends_verbatim_is_judged_by_its_own_host_too(raw):
+    ours = split_origin(raw)
+    theirs = connected(Request(raw, meta={"verbatim_url": True}).url) if "://" in raw else None
+    if ours is not None and theirs is not None:
+        assert ours[1:] == (canonical_host(theirs[0]), theirs[1])
