@@ -47,7 +47,7 @@ SITEMAP_KEYS = frozenset((b"sitemap", b"site-map", b"sitemaps"))
 _LENIENT = re.compile(
     rb"(?i:(?P<disallow>disallow|dissallow|dissalow|disalow|diasllow|disallaw)"
     rb"|(?P<agent>user-agent|useragent|user[ ]agent)|(?P<allow>allow))"
-    rb"(?:s(?![a-z]))?(?![a-z])(?P<rest>.*)",
+    rb"(?:[sS](?![a-zA-Z]))?(?![a-zA-Z])(?P<rest>.*)",
     re.DOTALL,
 )
 _TOKEN = re.compile(rb"[A-Za-z_-]+")
