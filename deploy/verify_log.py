@@ -1,7 +1,7 @@
 """Verify the decision log again and again, and tell Prometheus when that last went well.
 
-A log that nobody reads proves nothing. This runs `sekisho log verify`, and only when it answers 0 writes
-`sekisho_log_last_verified_timestamp_seconds` into a text file (for node_exporter's textfile collector), whole.
+A log that nobody reads proves nothing. This runs `sekisho log verify`, and only when it answers 0 puts
+`sekisho_log_last_verified_timestamp_seconds` into a text file for node_exporter's textfile collector.
 
     python deploy/verify_log.py --log sqlite:///sekisho.db --textfile verified.prom --every 86400
 
