@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID  # noqa: TC003 - dataclass field
 from zlib import compress
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.errors import LogError
     from crawler.decisionlog.record import Document
-
-Value = int | str | bytes | None
+    from crawler.decisionlog.rows import Context, Pending, Value
 
 HEAD_EVERY_US: Final = 1_000_000
 HEAD_EVERY_LEAVES: Final = 10_000
@@ -62,35 +60,6 @@ class SegmentHead:
     size: int
     root: bytes
     ts_us: int
-
-
-class Context:
-    """Agent, policy and block lists of a record, encoded once; `id` is set when its row exists."""
-
-    __slots__ = ("agent", "blocklist", "fragment", "id", "policy")
-
-    def __init__(self, agent: str, policy: bytes, blocklist: bytes) -> None:
-        self.agent = agent
-        self.policy = policy
-        self.blocklist = blocklist
-        self.fragment = encoding.encode_context(agent, policy, blocklist)
-        self.id: int | None = None
-
-
-class Pending:
-    """A record that is ready to be written: `row` is its columns without the last one, the context's id."""
-
-    __slots__ = ("context", "documents", "idx", "leaf", "opening", "row", "ts_us")
-
-    context: Context
-    row: tuple[Value, ...]
-    leaf: bytes
-    idx: int
-    ts_us: int
-
-    def __init__(self) -> None:
-        self.opening: tuple[Value, ...] | None = None
-        self.documents: tuple[tuple[bytes, Document], ...] = ()
 
 
 class SegmentStore:
@@ -238,8 +207,3 @@ class SegmentStore:
             )
         self._head_size = size
         self._head_us = self._last_us
-
-
-def digested(document: Document) -> tuple[bytes, Document]:
-    """Return a document with its SHA-256."""
-    return sha256(document.body).digest(), document

@@ -148,7 +148,9 @@ def encode_context(agent: str | bytes, policy: bytes, blocklist: bytes) -> bytes
     return field_text(agent) + field_octets(policy) + field_octets(blocklist)
 
 
-def derive_segment_uuid(*, number: int, run: str, agent: str, opened_us: int, nonce: bytes) -> UUID:
+def derive_segment_uuid(
+    *, number: int, run: str | bytes, agent: str | bytes, opened_us: int, nonce: bytes
+) -> UUID:
     """Return the UUID that commits to a segment's row."""
     octets = bytearray(
         sha256(

@@ -155,6 +155,7 @@ def _next_id(table: str) -> str:
     return f"(SELECT coalesce(max(id), 0) + 1 FROM {table})"  # noqa: S608 - names of this file
 
 
+_SAME_UUID = "EXISTS (SELECT 1 FROM segment WHERE uuid = NEW.uuid)"
 _SEGMENT_IDENTITY = ("id", "uuid", "run_id", "agent", "schema_ver", "opened_us", "nonce")
 
 
@@ -196,9 +197,8 @@ def _guards() -> Iterator[Guard]:
     yield Guard(
         table="segment",
         event="INSERT",
-        when=f"NEW.id IS NOT {_next_id('segment')}"
-        " OR EXISTS (SELECT 1 FROM segment WHERE uuid = NEW.uuid)"
-        " OR NEW.sealed_us IS NOT NULL OR NEW.size IS NOT NULL OR NEW.root IS NOT NULL",
+        when=f"NEW.id IS NOT {_next_id('segment')} OR {_SAME_UUID} OR NEW.sealed_us IS NOT NULL"
+        " OR NEW.size IS NOT NULL OR NEW.root IS NOT NULL",
         message="a segment takes the next number and is opened before it is sealed",
     )
     yield Guard(

@@ -60,7 +60,7 @@ def explain(error: BaseException, path: Path, doing: str) -> LogError:
     """Return the one readable line for an error of the database."""
     cause = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
     code = getattr(cause, "sqlite_errorcode", None)
-    advice = _ADVICE.get(code & 0xFF, "") if isinstance(code, int) else "persist"
+    advice = _ADVICE.get(code & 0xFF, "") if isinstance(code, int) else ""
     detail = str(cause) or type(cause).__name__
     damaged = code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT
     kind = IntegrityError if damaged or isinstance(cause, UnicodeError) else LogError

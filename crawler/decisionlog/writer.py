@@ -12,53 +12,25 @@ segment, goes on.
 from __future__ import annotations
 
 import os
-import struct
 import threading
 from contextlib import suppress
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Self
 
 from crawler.decisionlog import encoding, store
-from crawler.decisionlog.batch import Context, Pending, SegmentHead, SegmentStore, digested
+from crawler.decisionlog.batch import SegmentHead, SegmentStore
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.record import Document, Entry, Receipt
+from crawler.decisionlog.rows import Pending, RowMaker, digested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from crawler.decisionlog.batch import Value
     from crawler.decisionlog.clock import Clock
 
 QUEUE_LIMIT: Final = 10_000
 QUEUE_TIMEOUT_S: Final = 60.0
 LINGER_S: Final = 0.05
 _RIDERS: Final = 512  # entries without a waiter are not kept lingering beyond this many
-_SALT_POOL: Final = encoding.SALT_SIZE * 256
-_HEX_SIZE: Final = 2 * encoding.DIGEST_SIZE
-
-
-def _digest(text: str, name: str) -> bytes:
-    """Return the octets of a hex digest. Raises ValueError when it is none."""
-    if len(text) == _HEX_SIZE:
-        octets = bytes.fromhex(text)
-        if len(octets) == encoding.DIGEST_SIZE:
-            return octets
-    raise ValueError(f"{name} {text[:80]!r} is not a SHA-256 digest in 64 hex characters")
-
-
-def _storable(url: str, octets: bytes) -> str | bytes:
-    """Return what the table keeps of a URL: text, or its octets when it is no valid Unicode."""
-    if url.isascii():
-        return url
-    try:
-        url.encode()
-    except UnicodeEncodeError:
-        return octets
-    return url
-
-
-def _regular(value: Value) -> Value:
-    return encoding.text_octets(value).decode() if isinstance(value, str) else value
 
 
 class Ticket(Pending):
@@ -113,16 +85,11 @@ class LogWriter:
     ) -> None:
         self._store = segment
         self.segment = segment.segment
-        self._clock = clock
         self._on_batch = on_batch
         self._on_failure = on_failure
-        self._entropy = entropy
         self._queue_limit = queue_limit
         self._queue_timeout = queue_timeout
-        self._encoder = encoding.RecordEncoder(self.segment)
-        self._contexts: dict[tuple[str, str, str], Context] = {}
-        self._salts = b""
-        self._salt_at = 0
+        self._rows = RowMaker(segment.number, segment.segment, clock=clock, entropy=entropy)
         lock = threading.Lock()
         self._lock = lock
         self._work = threading.Condition(lock)  # the writer's thread waits here
@@ -200,7 +167,7 @@ class LogWriter:
         with self._lock:
             if self._failure is not None or self._closing or len(self._queue) >= self._queue_limit:
                 self._await_room()
-            self._encode(ticket, entry)
+            self._rows.fill(ticket, entry, self._next_idx)
             if documents:
                 ticket.documents += tuple(digested(document) for document in documents)
             self._next_idx += 1
@@ -256,72 +223,6 @@ class LogWriter:
                 f"the log {self._store.path} has not kept up for {self._queue_timeout:g} s with"
                 f" {self._queue_limit} entries waiting: its disk is too slow, or another process locks it"
             )
-
-    def _context(self, entry: Entry) -> Context:
-        key = (entry.agent, entry.policy_sha256, entry.blocklist_sha256)
-        context = self._contexts.get(key)
-        if context is None:
-            context = Context(
-                encoding.text_octets(entry.agent).decode(),
-                _digest(entry.policy_sha256, "policy_sha256"),
-                _digest(entry.blocklist_sha256, "blocklist_sha256"),
-            )
-            self._contexts[key] = context
-        return context
-
-    def _salt(self) -> bytes:
-        """Return 16 fresh random octets, drawn from the system 256 records at a time."""
-        at = self._salt_at
-        if at >= len(self._salts):
-            self._salts, at = self._entropy(_SALT_POOL), 0
-        self._salt_at = at + encoding.SALT_SIZE
-        return self._salts[at : self._salt_at]
-
-    def _commit_to_urls(self, ticket: Ticket, entry: Entry) -> tuple[bytes | None, bytes | None]:
-        """Set the opening and return the commitments to URL and parent URL."""
-        url, parent = entry.url, entry.parent_url
-        if url is None and parent is None:
-            return None, None
-        salt = self._salt()
-        url_commit = parent_commit = kept_url = kept_parent = None
-        if url is not None:
-            octets = encoding.url_octets(url)
-            url_commit, kept_url = encoding.url_commitment(salt, octets), _storable(url, octets)
-        if parent is not None:
-            octets = encoding.url_octets(parent)
-            parent_commit, kept_parent = encoding.parent_commitment(salt, octets), _storable(parent, octets)
-        ticket.opening = (self._store.number, ticket.idx, kept_url, kept_parent, salt)
-        return url_commit, parent_commit
-
-    def _encode(self, ticket: Ticket, entry: Entry) -> None:
-        """Turn the entry into a row and its leaf hash, at the next index and the present time."""
-        idx = ticket.idx = self._next_idx
-        ref_idx, basis, kind, body = entry.ref_idx, entry.basis, entry.kind, entry.body_sha256
-        if ref_idx is not None and not 0 <= ref_idx < idx:
-            raise ValueError(f"ref_idx {ref_idx} names no record before {idx}")
-        context = ticket.context = self._context(entry)
-        url_commit, parent_commit = self._commit_to_urls(ticket, entry)
-        basis_digest = None
-        if basis is not None:
-            basis_digest = sha256(basis).digest()
-            ticket.documents = ((basis_digest, Document(kind="basis", body=basis)),)
-        ts_us = ticket.ts_us = self._clock.now_us()
-        times = (idx, ts_us, self._clock.mono_ns())
-        fields: tuple[Value, ...] = (
-            entry.stage.value, entry.verdict, entry.reason, None if kind is None else kind.value,
-            entry.method, entry.host, entry.domain, url_commit, parent_commit, basis_digest, ref_idx,
-            entry.attempt, entry.status, entry.size, None if body is None else _digest(body, "body_sha256"),
-            entry.media_type, entry.error,
-        )  # fmt: skip
-        try:
-            data = self._encoder.encode(*times, context.fragment, *fields)  # type: ignore[arg-type]
-        except struct.error as error:
-            raise ValueError(f"a number of the entry does not fit in 64 bits: {error}") from error
-        if self._encoder.texts.irregular:
-            fields = tuple(_regular(value) for value in fields)
-            self._encoder.texts.irregular = False
-        ticket.leaf = sha256(b"\x00" + data).digest()
-        ticket.row = (self._store.number, *times, *fields, ticket.leaf)
 
     # the writer's thread
 

@@ -1,0 +1,166 @@
+"""Turns an entry into what the tables take: the row, its leaf hash, its opening and its documents.
+
+Runs in the caller's thread, so that an entry that cannot be a record is refused where it was made, and never
+reaches the writer's thread. Touches no database.
+"""
+
+from __future__ import annotations
+
+import struct
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from crawler.decisionlog import encoding
+from crawler.decisionlog.record import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from crawler.decisionlog.clock import Clock
+    from crawler.decisionlog.record import Entry
+
+Value = int | str | bytes | None
+
+_SALT_POOL: Final = encoding.SALT_SIZE * 256
+_HEX_SIZE: Final = 2 * encoding.DIGEST_SIZE
+
+
+class Context:
+    """Agent, policy and block lists of a record, encoded once; `id` is set when its row exists."""
+
+    __slots__ = ("agent", "blocklist", "fragment", "id", "policy")
+
+    def __init__(self, agent: str, policy: bytes, blocklist: bytes) -> None:
+        self.agent = agent
+        self.policy = policy
+        self.blocklist = blocklist
+        self.fragment = encoding.encode_context(agent, policy, blocklist)
+        self.id: int | None = None
+
+
+class Pending:
+    """A record that is ready to be written: `row` is its columns without the last one, the context's id."""
+
+    __slots__ = ("context", "documents", "idx", "leaf", "opening", "row", "ts_us")
+
+    context: Context
+    row: tuple[Value, ...]
+    leaf: bytes
+    idx: int
+    ts_us: int
+
+    def __init__(self) -> None:
+        self.opening: tuple[Value, ...] | None = None
+        self.documents: tuple[tuple[bytes, Document], ...] = ()
+
+
+def digested(document: Document) -> tuple[bytes, Document]:
+    """Return a document with its SHA-256."""
+    return sha256(document.body).digest(), document
+
+
+def _digest(text: str, name: str) -> bytes:
+    """Return the octets of a hex digest. Raises ValueError when it is none."""
+    if len(text) == _HEX_SIZE:
+        octets = bytes.fromhex(text)
+        if len(octets) == encoding.DIGEST_SIZE:
+            return octets
+    raise ValueError(f"{name} {text[:80]!r} is not a SHA-256 digest in 64 hex characters")
+
+
+def _storable(url: str, octets: bytes) -> str | bytes:
+    """Return what the table keeps of a URL: text, or its octets when it is no valid Unicode."""
+    if url.isascii():
+        return url
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        return octets
+    return url
+
+
+def _regular(value: Value) -> Value:
+    return encoding.text_octets(value).decode() if isinstance(value, str) else value
+
+
+class RowMaker:
+    """Makes the rows of one segment, in order of index. Not thread-safe: its caller holds a lock."""
+
+    def __init__(self, number: int, segment: UUID, *, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+        self._number = number
+        self._clock = clock
+        self._entropy = entropy
+        self._encoder = encoding.RecordEncoder(segment)
+        self._contexts: dict[tuple[str, str, str], Context] = {}
+        self._salts = b""
+        self._salt_at = 0
+
+    def fill(self, pending: Pending, entry: Entry, idx: int) -> None:
+        """Make the entry a row with its leaf hash, at this index and the present time.
+
+        Raises ValueError when the entry cannot be a record; then nothing was used up.
+        """
+        pending.idx = idx
+        ref_idx, basis, kind, body = entry.ref_idx, entry.basis, entry.kind, entry.body_sha256
+        if ref_idx is not None and not 0 <= ref_idx < idx:
+            raise ValueError(f"ref_idx {ref_idx} names no record before {idx}")
+        context = pending.context = self._context(entry)
+        url_commit, parent_commit = self._commit_to_urls(pending, entry)
+        basis_digest = None
+        if basis is not None:
+            basis_digest = sha256(basis).digest()
+            pending.documents = ((basis_digest, Document(kind="basis", body=basis)),)
+        ts_us = pending.ts_us = self._clock.now_us()
+        times = (idx, ts_us, self._clock.mono_ns())
+        fields: tuple[Value, ...] = (
+            entry.stage.value, entry.verdict, entry.reason, None if kind is None else kind.value,
+            entry.method, entry.host, entry.domain, url_commit, parent_commit, basis_digest, ref_idx,
+            entry.attempt, entry.status, entry.size, None if body is None else _digest(body, "body_sha256"),
+            entry.media_type, entry.error,
+        )  # fmt: skip
+        try:
+            data = self._encoder.encode(*times, context.fragment, *fields)  # type: ignore[arg-type]
+        except struct.error as error:
+            raise ValueError(f"a number of the entry does not fit in 64 bits: {error}") from error
+        if self._encoder.texts.irregular:
+            fields = tuple(_regular(value) for value in fields)
+            self._encoder.texts.irregular = False
+        pending.leaf = sha256(b"\x00" + data).digest()
+        pending.row = (self._number, *times, *fields, pending.leaf)
+
+    def _context(self, entry: Entry) -> Context:
+        key = (entry.agent, entry.policy_sha256, entry.blocklist_sha256)
+        context = self._contexts.get(key)
+        if context is None:
+            context = Context(
+                encoding.text_octets(entry.agent).decode(),
+                _digest(entry.policy_sha256, "policy_sha256"),
+                _digest(entry.blocklist_sha256, "blocklist_sha256"),
+            )
+            self._contexts[key] = context
+        return context
+
+    def _salt(self) -> bytes:
+        """Return 16 fresh random octets, drawn from the system 256 records at a time."""
+        at = self._salt_at
+        if at >= len(self._salts):
+            self._salts, at = self._entropy(_SALT_POOL), 0
+        self._salt_at = at + encoding.SALT_SIZE
+        return self._salts[at : self._salt_at]
+
+    def _commit_to_urls(self, pending: Pending, entry: Entry) -> tuple[bytes | None, bytes | None]:
+        """Set the opening and return the commitments to URL and parent URL."""
+        url, parent = entry.url, entry.parent_url
+        if url is None and parent is None:
+            return None, None
+        salt = self._salt()
+        url_commit = parent_commit = kept_url = kept_parent = None
+        if url is not None:
+            octets = encoding.url_octets(url)
+            url_commit, kept_url = encoding.url_commitment(salt, octets), _storable(url, octets)
+        if parent is not None:
+            octets = encoding.url_octets(parent)
+            parent_commit, kept_parent = encoding.parent_commitment(salt, octets), _storable(parent, octets)
+        pending.opening = (self._number, pending.idx, kept_url, kept_parent, salt)
+        return url_commit, parent_commit

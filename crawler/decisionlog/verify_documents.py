@@ -1,0 +1,148 @@
+"""Verifies the documents of a log: their digests, that none is gone, and that every one referred to is there.
+
+A record needs its basis, its agent policy, and the manifest of its block lists; a record about the run itself
+the document whose digest it carries; a basis that quotes a line of a robots.txt needs that file.
+Octets that a basis only names by digest (a page that was dropped, a list) are not kept, by design.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.reader import unpack_body
+from policies.basis import decode_basis
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from crawler.decisionlog.findings import Findings
+
+_PAGE: Final = 256
+_KNOWN: Final = 200_000
+_PAGE_SQL: Final = """
+SELECT id, sha256, kind, size, codec, body FROM document WHERE id > ? ORDER BY id LIMIT ?
+"""
+
+BASIS: Final = frozenset({b"basis"})
+POLICY: Final = frozenset({b"policy"})
+BLOCKLIST: Final = frozenset({b"blocklist"})
+_ROBOTS: Final = frozenset(
+    {b"robots", b"site_file"}
+)  # the same octets are stored once, under their first kind
+
+
+def _quoted_robots(body: bytes) -> Iterator[tuple[str, str]]:
+    """Yield URL and digest of every robots.txt that a basis quotes a line of. Raises ValueError."""
+    for verdict in decode_basis(body).verdicts:
+        for evidence in verdict.evidence:
+            if evidence.line is not None and evidence.sha256 and _is_robots(evidence.source):
+                yield evidence.source, evidence.sha256
+
+
+def _is_robots(source: str) -> bool:
+    try:
+        return urlsplit(source).path == "/robots.txt"
+    except ValueError:
+        return False
+
+
+class DocumentCheck:
+    """Knows which documents exist, remembers what was asked, and verifies them all in `run`."""
+
+    def __init__(self, raw: sqlite3.Connection, findings: Findings) -> None:
+        self._raw = raw
+        self._findings = findings
+        self.kinds: dict[bytes, bytes] = {}  # of documents asked for: digest to kind
+        self._unread = 0
+        self.count = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is no finding but worth knowing."""
+        if not self._unread:
+            return ()
+        return (f"{self._unread} basis documents are not in the format sekisho.basis/1: digest checked only",)
+
+    def has(self, digest: bytes, kinds: frozenset[bytes] | None = None) -> bool:
+        """Whether there is a document with this digest, of one of these kinds."""
+        kind = self.kinds.get(digest)
+        if kind is None:
+            row = self._raw.execute("SELECT kind FROM document WHERE sha256 = ?", (digest,)).fetchone()
+            if row is None:
+                return False
+            if len(self.kinds) >= _KNOWN:
+                self.kinds.clear()
+            kind = self.kinds[digest] = row[0]
+        return kinds is None or kind in kinds
+
+    def need(
+        self, digest: bytes, what: str, segment: UUID, idx: int, kinds: frozenset[bytes] | None = None
+    ) -> None:
+        """Note a finding unless the record's document is there."""
+        if not self.has(digest, kinds):
+            self._findings.add(
+                Problem.DOCUMENT_MISSING,
+                f"{what} {digest.hex()} is not among the documents",
+                segment,
+                idx,
+            )
+
+    def run(self) -> None:
+        """Verify every document."""
+        last = 0
+        while rows := self._raw.execute(_PAGE_SQL, (last, _PAGE)).fetchall():
+            for number, digest, kind, size, codec, body in rows:
+                if number != last + 1:
+                    self._findings.add(
+                        Problem.DOCUMENT_MISSING, f"documents number {last + 1} to {number - 1} are gone"
+                    )
+                last = number
+                self.count += 1
+                self._check(digest, kind, size, codec, body)
+
+    def _check(self, digest: bytes, kind: bytes, size: int, codec: bytes, body: bytes) -> None:
+        try:
+            octets = unpack_body(codec, size, body)
+        except ValueError as error:
+            self._changed(digest, str(error))
+            return
+        if sha256(octets).digest() != digest:
+            self._changed(digest, "its octets have another SHA-256")
+        elif kind == b"basis":
+            self._check_basis(digest, octets)
+
+    def _changed(self, digest: bytes, why: str) -> None:
+        segment, idx = self._mentioned(digest)
+        self._findings.add(
+            Problem.DOCUMENT_CHANGED, f"document {digest.hex()} was changed: {why}", segment, idx
+        )
+
+    def _check_basis(self, digest: bytes, octets: bytes) -> None:
+        try:
+            quoted = list(_quoted_robots(octets))
+        except ValueError:
+            self._unread += 1
+            return
+        for source, sha in quoted:
+            if not self.has(bytes.fromhex(sha), _ROBOTS):
+                segment, idx = self._mentioned(digest)
+                self._findings.add(
+                    Problem.DOCUMENT_MISSING,
+                    f"{source} ({sha}), which basis {digest.hex()} quotes, is not among the documents",
+                    segment,
+                    idx,
+                )
+
+    def _mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
+        """Return the first record that refers to the document as its basis; looked up for a finding only."""
+        row = self._raw.execute(
+            "SELECT s.uuid, r.idx FROM record r JOIN segment s ON s.id = r.segment_id"
+            " WHERE r.basis_sha256 = ? OR r.body_sha256 = ? LIMIT 1",
+            (digest, digest),
+        ).fetchone()
+        return (None, None) if row is None else (UUID(row[0].decode("ascii")), row[1])

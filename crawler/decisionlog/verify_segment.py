@@ -1,0 +1,343 @@
+"""Verifies one segment of a log, record by record; its loop is written for 100,000 records a second."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID  # noqa: TC003 - dataclass field
+
+from crawler.decisionlog import encoding
+from crawler.decisionlog.findings import Problem, SegmentReport
+from crawler.decisionlog.tree import CompactRange
+from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
+    from crawler.decisionlog.findings import Findings
+
+_PAGE: Final = 4000
+_LARGEST_HOLE: Final = 10_000_000  # indices; behind a larger one nothing is looked at
+_PAGE_SQL: Final = """
+SELECT r.idx, r.ts_us, r.mono_ns, r.stage, r.verdict, r.reason, r.kind, r.method, r.host, r.domain,
+       r.url_commit, r.parent_commit, r.basis_sha256, r.ref_idx, r.attempt, r.status, r.size, r.body_sha256,
+       r.media_type, r.error, r.leaf_hash, r.context_id, o.url, o.parent_url, o.salt
+  FROM record r LEFT JOIN opening o ON o.segment_id = r.segment_id AND o.idx = r.idx
+ WHERE r.segment_id = ? AND r.idx >= ? AND r.idx < ? ORDER BY r.idx LIMIT ?
+"""
+_OPENINGS_SQL: Final = "SELECT count(*) FROM opening WHERE segment_id = ? AND idx >= ? AND idx < ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentClaim:
+    """A segment's row, its heads (size, root, time in order of size), and how far it went at the start.
+
+    Texts are UTF-8 as read, so that a broken one is a finding and no crash.
+    """
+
+    number: int
+    uuid: UUID
+    run: bytes
+    agent: bytes
+    schema: object
+    opened_us: int
+    nonce: bytes
+    sealed_us: int | None
+    sealed_size: int | None
+    sealed_root: bytes | None
+    heads: tuple[tuple[int, bytes, int], ...]
+    start: int
+    end: int
+    opening_end: int
+
+
+class _HoleError(Exception):
+    """So many records are missing that what comes behind is not worth the memory."""
+
+
+class _Contexts(dict[int, tuple[bytes, bytes, bytes]]):
+    """Encoded context, policy digest and block list digest by number, read when first needed."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def __missing__(self, number: int) -> tuple[bytes, bytes, bytes]:
+        row = self._raw.execute(
+            "SELECT agent, policy_sha256, blocklist_sha256 FROM context WHERE id = ?", (number,)
+        ).fetchone()
+        if row is None:
+            raise ValueError(f"its context {number} is gone")
+        self[number] = encoding.encode_context(*row), row[1], row[2]
+        return self[number]
+
+
+class SegmentCheck:
+    """The verification of one segment; `run` once."""
+
+    def __init__(
+        self, raw: sqlite3.Connection, claim: SegmentClaim, findings: Findings, documents: DocumentCheck
+    ) -> None:
+        self._raw = raw
+        self._claim = claim
+        self._findings = findings
+        self._documents = documents
+        self._contexts = _Contexts(raw)
+        self._encoder = encoding.RecordEncoder(claim.uuid)
+        self._tree = CompactRange()
+        self._heads = list(reversed(claim.heads))
+        self._broken = False  # a record is missing: roots behind it cannot be recomputed
+        self._requests = bytearray()
+        self._records = 0
+        self._openings = 0
+        self._setbacks = 0
+        self._last_us = claim.opened_us
+        self._last_ns = -(2**63)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is no finding but worth knowing."""
+        out = []
+        if not self._records:
+            out.append(f"segment {self._claim.uuid} has no records")
+        if self._setbacks:
+            out.append(f"segment {self._claim.uuid}: the wall clock went back {self._setbacks} times")
+        return tuple(out)
+
+    def is_of_another_version(self) -> bool:
+        """Whether the records have a schema that only another version of Sekisho knows."""
+        return self._claim.schema != encoding.SCHEMA_VERSION and self._derived() != self._claim.uuid
+
+    def _derived(self) -> UUID:
+        claim = self._claim
+        return encoding.derive_segment_uuid(
+            number=claim.number,
+            run=claim.run,
+            agent=claim.agent,
+            opened_us=claim.opened_us,
+            nonce=claim.nonce,
+        )
+
+    def _find(self, problem: Problem, text: str, idx: int | None = None) -> None:
+        self._findings.add(problem, text, self._claim.uuid, idx)
+
+    def run(self, progress: Callable[[int], None] | None = None) -> SegmentReport:
+        """Verify the segment and return its counts; what is wrong goes to the findings."""
+        claim = self._claim
+        if claim.schema != encoding.SCHEMA_VERSION or self._derived() != claim.uuid:
+            self._find(
+                Problem.SEGMENT_CHANGED,
+                "its row (number, run, agent, schema, opening time or nonce) does not give its UUID",
+            )
+        if claim.start < 0:
+            self._find(Problem.RECORD_OUTSIDE, "a record has a negative index", claim.start)
+        self._grow([], [])
+        try:
+            while len(self._requests) < claim.end:
+                self._check_page()
+                if progress is not None:
+                    progress(self._records)
+        except _HoleError:
+            pass  # found already; behind it nothing can be said
+        if claim.opening_end > claim.end:
+            self._find(Problem.URL_OUTSIDE, "a URL belongs to no record", claim.opening_end - 1)
+        self._check_end()
+        covered = max((size for size, _, _ in claim.heads if size <= claim.end), default=0)
+        return SegmentReport(
+            segment=claim.uuid,
+            run=claim.run.decode("utf-8", "replace"),
+            records=self._records,
+            openings=self._openings,
+            heads=len(claim.heads),
+            sealed=claim.sealed_us is not None,
+            root=self._tree.root().hex(),
+            uncovered=claim.end - covered,
+        )
+
+    def _gap(self, to: int) -> None:
+        """Note that the records before index `to` are not there."""
+        here = len(self._requests)
+        self._broken = True
+        self._find(Problem.RECORD_MISSING, f"records {here} to {to - 1} are gone", here)
+        if to - here > _LARGEST_HOLE:
+            raise _HoleError
+        self._requests.extend(bytes(to - here))
+
+    def _check_page(self) -> None:
+        """Read and verify the next records and the heads over them."""
+        claim, first = self._claim, len(self._requests)
+        self._raw.execute("BEGIN")
+        rows = self._raw.execute(_PAGE_SQL, (claim.number, first, claim.end, _PAGE)).fetchall()
+        after = rows[-1][0] + 1 if len(rows) == _PAGE else claim.end
+        (openings,) = self._raw.execute(_OPENINGS_SQL, (claim.number, first, after)).fetchone()
+        self._raw.execute("COMMIT")
+        leaves, times, opened = self._check_rows(rows)
+        if opened != openings:
+            self._find(
+                Problem.URL_OUTSIDE,
+                f"{openings - opened} URLs from here to {after - 1} belong to no record",
+                first,
+            )
+        self._openings += opened
+        self._records += len(rows)
+        self._grow(leaves, times)
+        if len(self._requests) < after:
+            self._gap(after)
+
+    def _check_rows(self, rows: list[tuple[Any, ...]]) -> tuple[list[bytes], list[int], int]:
+        """Verify records one by one; return leaf hashes and times (up to a hole), and how many have a URL."""
+        encode, requests, kinds = self._encoder.encode, self._requests, self._documents.kinds
+        leaves: list[bytes] = []
+        times: list[int] = []
+        opened = 0
+        context, fragment = None, b""
+        for (
+            idx, ts_us, mono_ns, stage, verdict, reason, kind, method, host, domain, url_commit,
+            parent_commit, basis, ref_idx, attempt, status, size, body, media_type, error, leaf,
+            context_id, url, parent, salt,
+        ) in rows:  # fmt: skip
+            if idx != len(requests):
+                self._gap(idx)
+            requests.append(stage == b"request")
+            if not self._broken:
+                leaves.append(leaf)
+                times.append(ts_us)
+            try:
+                if context_id != context:
+                    fragment, context = self._enter(context_id, idx), context_id
+                data = encode(
+                    idx, ts_us, mono_ns, fragment, stage, verdict, reason, kind, method, host, domain,
+                    url_commit, parent_commit, basis, ref_idx, attempt, status, size, body, media_type, error,
+                )  # fmt: skip
+                if sha256(b"\x00" + data).digest() != leaf:
+                    self._find(Problem.RECORD_CHANGED, "its columns do not give its leaf hash", idx)
+                if salt is not None:
+                    opened += 1
+                    if not _opens(salt, url, url_commit, parent, parent_commit):
+                        self._find(Problem.URL_CHANGED, "its URL is not what the record commits to", idx)
+                elif url_commit is not None or parent_commit is not None:
+                    self._find(
+                        Problem.URL_MISSING, "its URL is gone, and no record says that it was erased", idx
+                    )
+                if (
+                    mono_ns < self._last_ns
+                    or ts_us < self._last_us
+                    or body is not None
+                    or (basis is not None and kinds.get(basis) != b"basis")
+                    or (ref_idx is not None and not (0 <= ref_idx < idx and requests[ref_idx]))
+                ):
+                    self._look_closer(idx, ts_us, mono_ns, stage, basis, ref_idx, body)
+                self._last_ns, self._last_us = mono_ns, ts_us
+            except (TypeError, ValueError, struct.error) as problem:
+                self._find(Problem.RECORD_CHANGED, f"it is nothing that a writer writes: {problem}", idx)
+        return leaves, times, opened
+
+    def _url_finding(self, salt: bytes | None, idx: int) -> None:
+        if salt is None:
+            self._find(Problem.URL_MISSING, "its URL is gone, and no record says that it was erased", idx)
+        else:
+            self._find(Problem.URL_CHANGED, "its URL is not what the record commits to", idx)
+
+    def _enter(self, context: int, idx: int) -> bytes:
+        """Return a context, encoded, after seeing that the documents it names are there."""
+        fragment, policy, blocklist = self._contexts[context]
+        self._documents.need(policy, "its agent policy", self._claim.uuid, idx, POLICY)
+        self._documents.need(blocklist, "the manifest of its block lists", self._claim.uuid, idx, BLOCKLIST)
+        return fragment
+
+    def _look_closer(  # noqa: PLR0917 - part of the loop above, for rows that need it
+        self,
+        idx: int,
+        ts_us: int,
+        mono_ns: int,
+        stage: bytes,
+        basis: bytes | None,
+        ref_idx: int | None,
+        body: bytes | None,
+    ) -> None:
+        """Verify what a record refers to, and its times."""
+        if mono_ns < self._last_ns:
+            self._find(Problem.TIME_WRONG, "its monotonic clock is behind the record before", idx)
+        if ts_us < self._last_us:
+            self._setbacks += 1
+        if ref_idx is not None and not (0 <= ref_idx < idx and self._requests[ref_idx]):
+            self._find(Problem.REFERENCE_WRONG, f"record {ref_idx} is no request before it", idx)
+        if basis is not None:
+            self._documents.need(basis, "its basis", self._claim.uuid, idx, BASIS)
+        if body is not None and len(body) != encoding.DIGEST_SIZE:
+            self._find(Problem.RECORD_CHANGED, "its body_sha256 is not a SHA-256 digest", idx)
+        elif body is not None and stage == b"run":
+            self._documents.need(body, "the run's own document", self._claim.uuid, idx)
+
+    def _grow(self, leaves: list[bytes], times: list[int]) -> None:
+        """Append leaves, and compare every head on the way."""
+        tree, done = self._tree, 0
+        start = tree.size
+        while self._heads and self._heads[-1][0] <= start + len(leaves):
+            size, root, ts_us = self._heads.pop()
+            tree.extend(leaves[done : max(size - start, done)])
+            done = tree.size - start
+            time = times[done - 1] if done else self._claim.opened_us
+            if size != tree.size or root != tree.root():
+                self._find(
+                    Problem.HEAD_WRONG,
+                    f"the head of size {size} has another root than records 0 to {size - 1} give",
+                    max(size - 1, 0),
+                )
+            elif ts_us != time:
+                self._find(
+                    Problem.HEAD_WRONG,
+                    f"the head of size {size} has another time than its last record",
+                    size - 1,
+                )
+        tree.extend(leaves[done:])
+
+    def _check_end(self) -> None:
+        """Compare the heads that are left and the seal with the end of the segment."""
+        claim = self._claim
+        claimed = max(
+            (
+                size
+                for size in (claim.sealed_size, *(head[0] for head in claim.heads))
+                if isinstance(size, int)
+            ),
+            default=0,
+        )
+        if claimed > claim.end:
+            self._broken = True
+            self._find(Problem.RECORD_MISSING, f"records {claim.end} to {claimed - 1} are gone", claim.end)
+        if claim.sealed_us is None:
+            if claim.sealed_size is not None or claim.sealed_root is not None:
+                self._find(Problem.SEAL_WRONG, "it has the size or root of a seal, but no time")
+            return
+        if claim.sealed_size is None or claim.sealed_size < claim.end:
+            self._find(
+                Problem.RECORD_OUTSIDE, f"it was sealed at size {claim.sealed_size}", claim.sealed_size
+            )
+        if claim.sealed_size not in {head[0] for head in claim.heads}:
+            self._find(Problem.HEAD_MISSING, "the head that its seal needs is gone")
+        if not self._broken and (claim.sealed_root != self._tree.root() or claim.sealed_us != self._last_us):
+            self._find(Problem.SEAL_WRONG, "its seal does not fit its records: another root or time")
+
+
+def _opens(
+    salt: bytes | None,
+    url: bytes | None,
+    url_commit: bytes | None,
+    parent: bytes | None,
+    parent_commit: bytes | None,
+) -> bool:
+    """Whether salt and URLs are what the record commits to. Raises TypeError on what is no URL."""
+    if salt is None:
+        return url_commit is None and parent_commit is None
+    if url_commit is not None:
+        if url is None or sha256(b"url\x00" + salt + url).digest() != url_commit:
+            return False
+    elif url is not None or parent_commit is None:
+        return False
+    if parent_commit is None:
+        return parent is None
+    return parent is not None and sha256(b"parent_url\x00" + salt + parent).digest() == parent_commit
