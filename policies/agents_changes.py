@@ -4,7 +4,8 @@
 agent to the next, or to its withdrawal. It is written once and never edited; a mistake is superseded by
 a newer fragment that names it. Sources: Principle-Code PC-1.2c-5 (changes are notified), EU GPAI Code,
 copyright measure 1.3(4) (automatic notification). The notice exporter renders exactly these files.
-Earlier versions of an agent lie in `agents/history/<token in lower case>/<version>.toml`.
+Earlier versions of an agent lie in `agents/history/<token in lower case>/<version>.toml`, an announced one
+in `agents/upcoming/`.
 """
 
 from __future__ import annotations
@@ -158,34 +159,65 @@ def load_history(folder: Path, token: str) -> tuple[LoadedAgent, ...]:
     return tuple(loaded)
 
 
-def change_problems(
-    current: LoadedAgent, history: tuple[LoadedAgent, ...], changes: tuple[LoadedChange, ...]
-) -> tuple[str, ...]:
-    """Return what is wrong between an agent, its earlier versions and the fragments, one sentence each.
+def load_upcoming(folder: Path, token: str) -> LoadedAgent | None:
+    """Load the announced next version of an agent, `agents/upcoming/<token in lower case>.toml`, or None.
+
+    The crawl goes on under the version in force; on the effective day the operator moves that one into the
+    history and this one into its place. AgentError when the file is invalid or declares another token.
+    """
+    path = agents_folder(folder) / "upcoming" / f"{token.lower()}.toml"
+    if not path.exists():
+        return None
+    agent = read_agent(path)
+    if agent.policy.token.lower() != token.lower():
+        raise _refuse(path, f"declares {agent.policy.token}; call it {agent.policy.token.lower()}.toml")
+    return agent
+
+
+def lineage(folder: Path, current: LoadedAgent) -> tuple[LoadedAgent, ...]:
+    """Return every version at hand of an agent, oldest first: kept ones, the one in force, the announced one.
+
+    The one in force may also lie among the kept ones; both copies are returned then, for comparison.
+    """
+    upcoming = load_upcoming(folder, current.policy.token)
+    versions = (*load_history(folder, current.policy.token), current, *((upcoming,) if upcoming else ()))
+    return tuple(sorted(versions, key=lambda agent: agent.policy.version))
+
+
+def _copy_problems(versions: tuple[LoadedAgent, ...]) -> list[str]:
+    """Return where two files hold one version with different meaning."""
+    found, known = [], dict[int, LoadedAgent]()
+    for agent in versions:
+        version = agent.policy.version
+        other = known.setdefault(version, agent)
+        if other.policy != agent.policy:
+            found.append(
+                f"{agent.path} differs from {other.path}, and both say version {version}: what was published "
+                f"keeps its version; give the change version {version + 1} and a change fragment"
+            )
+    return found
+
+
+def change_problems(versions: tuple[LoadedAgent, ...], changes: tuple[LoadedChange, ...]) -> tuple[str, ...]:
+    """Return what is wrong between the versions of one agent and the fragments, one sentence each.
 
     A version is what was published: a file that changed without a new version, or a new version without a
-    fragment, would change the crawler's conduct without notice.
+    fragment, would change the crawler's conduct without notice. `versions` as from `lineage`, not empty.
     """
-    policy, found = current.policy, []
-    for kept in history:
-        if kept.policy.version > policy.version:
-            found.append(f"{kept.path} is newer than {current.path}, which holds version {policy.version}")
-        if kept.policy.version == policy.version and kept.policy != policy:
-            found.append(
-                f"{current.path} differs from the published {kept.path}: raise its version to "
-                f"{policy.version + 1} and add a change fragment"
-            )
+    found = _copy_problems(versions)
+    known = {agent.policy.version: agent for agent in versions}
+    newest = versions[-1].policy
+    token = newest.token.lower()
     steps = {
         fragment.change.version_to: fragment
         for fragment in changes
-        if fragment.change.token == policy.token and fragment.change.kind is ChangeKind.CHANGED
+        if fragment.change.token.lower() == token and fragment.change.kind is ChangeKind.CHANGED
     }
-    known = {kept.policy.version: kept for kept in history} | {policy.version: current}
-    for version in range(2, policy.version + 1):
+    for version in range(2, newest.version + 1):
         fragment = steps.get(version)
         if fragment is None:
             found.append(
-                f"version {version} of {policy.token} has no change fragment: add "
+                f"version {version} of {newest.token} has no change fragment: add "
                 f"changes/<date>-<slug>.toml with version_from = {version - 1}, version_to = {version}"
             )
         elif version in known and known[version].policy.effective_from != fragment.change.effective_from:
@@ -195,12 +227,13 @@ def change_problems(
             )
         if version - 1 not in known:
             found.append(
-                f"version {version - 1} of {policy.token} is not kept: put the file as it was published into "
-                f"agents/history/{policy.token.lower()}/{version - 1}.toml"
+                f"version {version - 1} of {newest.token} is not kept: put the file as it was published into "
+                f"agents/history/{token}/{version - 1}.toml"
             )
     found.extend(
-        f"{fragment.path} leads to version {version} of {policy.token}, which does not exist yet"
+        f"{fragment.path} leads to version {version} of {newest.token}, which is not there: put the "
+        f"announced file into agents/upcoming/{token}.toml"
         for version, fragment in steps.items()
-        if version is not None and version > policy.version
+        if version is not None and version > newest.version
     )
     return tuple(found)

@@ -90,7 +90,7 @@ def _day_findings(policy: AgentPolicy, today: date) -> list[Finding]:
     if policy.effective_from > today:
         message = (
             f"version {policy.version} takes effect on {policy.effective_from}, and today is {today} (UTC): "
-            "crawl from that day, or with the version in force until then"
+            f"keep it as agents/upcoming/{policy.token.lower()}.toml until then, and crawl with the version in force"
         )
         found.append(Finding(severity=Severity.ERROR, field="effective_from", message=message))
     if policy.collection.start > today:

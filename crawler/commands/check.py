@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
     token = choose("SEKISHO_AGENT", arguments.agent) or None
     checks = [
         *check_agents(policies, token, now.date()),
-        *check_changes(policies, token),
+        *check_changes(policies, token, now.date()),
         *check_lists(Path(choose("SEKISHO_BLOCKLISTS", arguments.blocklists)), now),
         *check_log(choose("SEKISHO_LOG", arguments.log)),
         *(project.checks() if project else ()),

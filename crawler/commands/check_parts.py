@@ -26,7 +26,8 @@ from policies.agents_changes import (
     change_files,
     change_problems,
     history_files,
-    load_history,
+    lineage,
+    load_upcoming,
     read_change,
 )
 
@@ -97,38 +98,68 @@ def check_agents(folder: Path, token: str | None, today: date) -> Iterator[Check
         yield Check(status=Status.NOTE, part="agent", place=str(folder), message=message)
 
 
-def check_changes(folder: Path, token: str | None) -> Iterator[Check]:
-    """Check change fragments and earlier versions against the agents of a policies folder."""
+def _check_upcoming(folder: Path, agent: LoadedAgent, today: date) -> Iterator[Check]:
+    """Check the announced next version of an agent, if there is one."""
+    upcoming = load_upcoming(folder, agent.policy.token)
+    if upcoming is None:
+        return
+    policy, place = upcoming.policy, str(upcoming.path)
+    if policy.version != agent.policy.version + 1:
+        message = f"version must be {agent.policy.version + 1}, the one after {agent.path}"
+        yield Check(status=Status.ERROR, part="upcoming", place=upcoming.place("version"), message=message)
+    if policy.effective_from <= today:
+        message = (
+            f"is in force since {policy.effective_from}: move {agent.path.name} to the history as "
+            f"{agent.policy.version}.toml, and this file into its place"
+        )
+        yield Check(status=Status.WARNING, part="upcoming", place=place, message=message)
+    else:
+        message = f"{policy.token} version {policy.version}, from {policy.effective_from}"
+        yield Check(status=Status.OK, part="upcoming", place=place, message=message)
+
+
+def _check_lineage(
+    folder: Path, agent: LoadedAgent, changes: tuple[LoadedChange, ...] | None, today: date
+) -> Iterator[Check]:
+    """Check the versions of one agent against the fragments (None when some of those are invalid)."""
+    try:
+        yield from _check_upcoming(folder, agent, today)
+        versions = lineage(folder, agent)
+    except AgentError as error:
+        yield from _refusals("history", error)
+        return
+    for problem in () if changes is None else change_problems(versions, changes):
+        yield Check(status=Status.ERROR, part="change", place=str(agent.path), message=problem)
+
+
+def check_changes(folder: Path, token: str | None, today: date) -> Iterator[Check]:
+    """Check fragments, earlier and announced versions against the agents of a policies folder."""
     changes: list[LoadedChange] = []
     broken = False
-    for path in change_files(folder):
+    try:
+        files = change_files(folder)
+    except AgentError as error:
+        yield from _refusals("change", error)
+        return
+    for path in files:
         try:
             changes.append(read_change(path))
         except AgentError as error:
             broken = True
             yield from _refusals("change", error)
     try:
-        files = agent_files(folder)
+        agents = agent_files(folder)
     except AgentError:
         return  # reported with the agents
-    for path in files:
-        if not _wanted(path, token):
-            continue
+    for path in agents:
         try:
-            agent = load_agent(folder, path.stem)
+            agent = load_agent(folder, path.stem) if _wanted(path, token) else None
         except AgentError:
             continue  # reported with the agents
-        try:
-            history = load_history(folder, agent.policy.token)
-        except AgentError as error:
-            yield from _refusals("history", error)
-            continue
-        problems = () if broken else change_problems(agent, history, tuple(changes))
-        for problem in problems:
-            yield Check(status=Status.ERROR, part="change", place=str(path), message=problem)
+        if agent is not None:
+            yield from _check_lineage(folder, agent, None if broken else tuple(changes), today)
     if changes and not broken:
-        kept = len(history_files(folder))
-        message = f"{len(changes)} change fragment(s), {kept} earlier version(s) kept"
+        message = f"{len(changes)} change fragment(s), {len(history_files(folder))} earlier version(s) kept"
         yield Check(status=Status.OK, part="change", place=str(folder / "changes"), message=message)
 
 

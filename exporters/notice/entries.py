@@ -23,6 +23,7 @@ from policies.agents_changes import (
     LoadedChange,
     change_problems,
     history_files,
+    lineage,
     load_changes,
     load_history,
 )
@@ -167,24 +168,19 @@ def announced(fragment: LoadedChange, before: LoadedAgent | None, after: LoadedA
 
 
 def _of_agent(
-    token: str,
-    current: LoadedAgent | None,
-    history: tuple[LoadedAgent, ...],
-    changes: tuple[LoadedChange, ...],
+    token: str, versions: tuple[LoadedAgent, ...], changes: tuple[LoadedChange, ...], *, declared: bool
 ) -> Iterator[NoticeEntry]:
+    """Return the entries of one agent. `declared`: it has an agent file now."""
     own = tuple(fragment for fragment in changes if fragment.change.token.lower() == token)
-    latest = current or (history[-1] if history else None)
-    if latest is not None:
-        problems = change_problems(latest, history, own)
-        if problems:
-            raise NoticeError("; ".join(problems))
-    known = {agent.policy.version: agent for agent in (*history, *((current,) if current else ()))}
-    withdrawn = any(fragment.change.kind is ChangeKind.WITHDRAWN for fragment in own)
-    if current is None and not withdrawn:
+    problems = change_problems(versions, own) if versions else ()
+    if problems:
+        raise NoticeError("; ".join(problems))
+    if not declared and not any(fragment.change.kind is ChangeKind.WITHDRAWN for fragment in own):
         raise NoticeError(
             f"{token} has earlier versions or fragments but no agent file: add a fragment with "
             'kind = "withdrawn", or put the file back'
         )
+    known = {agent.policy.version: agent for agent in versions}
     if 1 in known:
         yield _baseline(known[1])
     for fragment in own:
@@ -206,27 +202,32 @@ def _mark_superseded(entries: list[NoticeEntry]) -> list[NoticeEntry]:
     ]
 
 
+def _versions(folder: Path, token: str, current: LoadedAgent | None) -> tuple[LoadedAgent, ...]:
+    return load_history(folder, token) if current is None else lineage(folder, current)
+
+
+def _newest_first(entry: NoticeEntry) -> tuple[date, int, str]:
+    """Order by day of publication; of one day, a withdrawal is the newest."""
+    return entry.published, entry.version_to or 1_000_000_000, entry.fragment
+
+
 def load_entries(folder: Path) -> tuple[NoticeEntry, ...]:
     """Return every entry of a policies folder, newest first; AgentError or NoticeError when unsound."""
     current = {path.stem: load_agent(folder, path.stem) for path in agent_files(folder)}
     changes = load_changes(folder)
     tokens = set(current) | {path.parent.name for path in history_files(folder)}
     tokens |= {fragment.change.token.lower() for fragment in changes}
-    entries = [
-        entry
-        for token in sorted(tokens)
-        for entry in _of_agent(token, current.get(token), load_history(folder, token), changes)
-    ]
-    entries = _mark_superseded(entries)
-    return tuple(
-        sorted(entries, key=lambda e: (e.published, e.version_to or 10**9, e.fragment), reverse=True)
-    )
+    entries: list[NoticeEntry] = []
+    for token in sorted(tokens):
+        versions = _versions(folder, token, current.get(token))
+        entries.extend(_of_agent(token, versions, changes, declared=token in current))
+    return tuple(sorted(_mark_superseded(entries), key=_newest_first, reverse=True))
 
 
 def pair_entry(folder: Path, before: LoadedAgent, after: LoadedAgent) -> NoticeEntry:
     """Return the entry of one named step; NoticeError when no fragment of the folder explains it."""
     old, new = before.policy, after.policy
-    for fragment in load_changes(folder):
+    for fragment in reversed(load_changes(folder)):  # a correction comes after what it corrects
         change = fragment.change
         same = change.token.lower() == new.token.lower()
         if same and (change.version_from, change.version_to) == (old.version, new.version):

@@ -168,7 +168,7 @@ def _atom_entry(feed: ET.Element, entry: NoticeEntry, base_url: str) -> None:
 def atom_feed(
     entries: Sequence[NoticeEntry], agents: Sequence[AgentPolicy], base_url: str, now: datetime
 ) -> bytes:
-    """Return the Atom feed (RFC 4287); `base_url` is empty or ends with a slash, `now` dates an empty feed."""
+    """Return the Atom feed (RFC 4287); `base_url` is empty or ends with a slash; `now` dates an empty one."""
     ET.register_namespace("", ATOM)
     feed = ET.Element(f"{{{ATOM}}}feed", {f"{_XML}lang": "en"})
     _text(feed, "id", feed_id(agents, base_url))

@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from babel.units import format_unit
+
 from exporters.notice.diff import Attention, FieldChange, Value
 from exporters.notice.entries import EntryKind, NoticeEntry
 from policies.agents_labels import HONOURS, PURPOSES, Label
@@ -127,9 +129,9 @@ def _values(value: Value, change: FieldChange, language: Language) -> tuple[Show
     if isinstance(value, bool):
         return (Shown(text=words["yes" if value else "no"]),)
     if isinstance(value, int):
-        text = words["seconds"].format(n=value)
+        text = format_unit(value, "second", locale=language)
         if value % _SECONDS_AN_HOUR == 0 and value:
-            text += f" ({words['hours'].format(n=value // _SECONDS_AN_HOUR)})"
+            text += f" ({format_unit(value // _SECONDS_AN_HOUR, 'hour', locale=language)})"
         return (Shown(text=text),)
     if isinstance(value, tuple):
         marked = {*change.added, *change.removed}
