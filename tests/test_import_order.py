@@ -28,7 +28,7 @@ WATCHED = set(MAY_IMPORT) | FRAMEWORKS
 # Modules of `crawler` that `exporters` and `crawler.decisionlog` pass through: they import nothing at all.
 EMPTY = {"crawler"}
 # Packages of data files whose reader stands in `__init__.py`, beside the files that it reads.
-READERS = {"exporters/disclosure/codes/__init__.py"}
+READERS = {"exporters/disclosure/codes/__init__.py", "exporters/disclosure/wording/__init__.py"}
 
 
 def layer_of(module, names=WATCHED):
