@@ -16,7 +16,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from blocklists.errors import ExitCode, SekishoError
+from blocklists.errors import SekishoError
 from blocklists.snapshot import load_snapshot
 from crawler.config import agents_folder, read_config
 from crawler.decisionlog.clock import SystemClock
@@ -68,6 +68,7 @@ REPLACED_SPIDER_MIDDLEWARES = (
     "scrapy.spidermiddlewares.depth.DepthMiddleware",
 )
 EXTENSIONS: dict[str, int] = {
+    "crawler.resolver.LoopbackNames": 0,
     "crawler.extensions.guard.Guard": 0,
     "crawler.extensions.progress.Progress": 1,
     "crawler.extensions.prometheus.PrometheusExtension": 2,
@@ -158,11 +159,19 @@ class SekishoAddon:
             _pin(settings)
             _install(settings)
             run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
-            log = AsyncLog.open(config.log, run_id=run_id, agent=agent.policy.token)
+            log = AsyncLog.open(
+                config.log,
+                run_id=run_id,
+                agent=agent.policy.token,
+                clock=SystemClock(),
+                on_failure=self._on_log_failure,
+            )
         except SekishoError as error:
             refuse(error)
         checkpoint = Checkpoint(config=config, agent=agent, snapshot=snapshot, log=log, run_id=run_id)
         checkpoint.attach(self._crawler)
 
+    def _on_log_failure(self, error: SekishoError) -> None:
+        from crawler.checkpoint import Checkpoint  # noqa: PLC0415
 
-__all__ = ["ExitCode", "SekishoAddon"]
+        Checkpoint.of(self._crawler).log_failed(error)

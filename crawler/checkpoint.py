@@ -24,21 +24,23 @@ from policies.facts import RequestFacts
 from policies.vocabulary import Action, Origin, RequestKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
+    from blocklists.errors import SekishoError
     from blocklists.snapshot import Snapshot
     from crawler.config import Config
     from crawler.decisionlog.aio import AsyncLog
     from crawler.decisionlog.record import Receipt
     from crawler.pacer import Pacer, Turn
     from crawler.refusals import Refusals
+    from crawler.site_files import SiteFiles
     from policies.agents import LoadedAgent
     from policies.vocabulary import Assessment, Verdict
 
-# What must have been consulted, in this order, before anything may leave.
-REQUIRED_RULES = ("scope", "piracy", "robots", "crawl_delay")
 _checkpoints: WeakKeyDictionary[Crawler, Checkpoint] = WeakKeyDictionary()
 
 
@@ -65,11 +67,8 @@ def request_facts(request: Request, kind: RequestKind, user_agent: str) -> Reque
     parts = split_origin(url)
     origin = Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None
     hops = request.meta.get("redirect_urls")
-    if hops:
-        parent = str(hops[-1])
-    else:
-        referer = request.headers.get(b"Referer")
-        parent = referer.decode("utf-8", "replace") if referer else None
+    referer = None if hops else request.headers.get(b"Referer")
+    parent = str(hops[-1]) if hops else referer.decode("utf-8", "replace") if referer else None
     authority = url.split("://", 1)[-1].split("/", 1)[0]
     return RequestFacts(
         url=url,
@@ -104,6 +103,8 @@ class Checkpoint:
         self.pacer: Pacer = LocalPacer(time.monotonic)
         self.tally = Tally()
         self.refusals: Refusals | None = None
+        self.site_files: SiteFiles | None = None
+        self.on_log_failure: Callable[[SekishoError], None] | None = None
         self.loopback_only = has_placeholder_contact(agent.policy)
         self.user_agent = agent.policy.user_agent.encode("ascii")
         self._visits: WeakKeyDictionary[Request, Visit] = WeakKeyDictionary()
@@ -123,6 +124,16 @@ class Checkpoint:
                 'ADDONS = {"crawler.addon.SekishoAddon": 100} to the project settings'
             )
         return checkpoint
+
+    def require_log(self) -> None:
+        """Raise LogError unless decisions can still be recorded."""
+        if self.log.failed is not None:
+            raise self.log.failed
+
+    def log_failed(self, error: SekishoError) -> None:
+        """Tell whoever stops the crawl that nothing can be recorded any more."""
+        if self.on_log_failure is not None:
+            self.on_log_failure(error)
 
     def declare(self, request: Request, kind: RequestKind) -> None:
         """Say what a request of our own is for; only `SiteFiles` does this, for the files it asks for."""
@@ -164,8 +175,7 @@ class Checkpoint:
 
     async def permit(self, request: Request, visit: Visit) -> None:
         """Record the decision to fetch, wait until it is durable, and issue its permit."""
-        deciding = next((verdict for verdict in visit.verdicts if verdict.rule == "robots"), visit.verdicts[-1])
-        visit.receipt = await self.record.fetch(visit.facts, visit.verdicts, deciding, visit.attempt)
+        visit.receipt = await self.record.fetch(visit.facts, visit.verdicts, visit.attempt)
         self.tally.fetched += 1
         permit = Permit(
             method=visit.facts.method,

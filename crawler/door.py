@@ -16,7 +16,6 @@ from scrapy.core.downloader import Downloader as ScrapyDownloader
 from scrapy.core.downloader.handlers import DownloadHandlers
 from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
 
-from blocklists.errors import SekishoError
 from crawler.checkpoint import Checkpoint, request_facts
 from crawler.errors import SekishoSkip, SetupError
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
@@ -75,7 +74,7 @@ class GuardedHandlers(DownloadHandlers):
         visit = checkpoint.visit(request)
         if permit is None or visit is None:
             raise self._refuse(request, why or "nothing judged this request")
-        checkpoint.log.require_writable()
+        checkpoint.require_log()
         try:
             response = await super().download_request_async(request)
         except BaseException as error:
@@ -110,7 +109,11 @@ class Downloader(ScrapyDownloader):
         request.meta.pop(self.DOWNLOAD_SLOT, None)
         return super().get_slot_key(request)
 
-    def fetch(self, request: Request, spider: Spider | None = None) -> Deferred[Response | Request]:
+    def fetch(
+        self,
+        request: Request,
+        spider: Spider | None = None,  # noqa: ARG002 - Scrapy's signature
+    ) -> Deferred[Response | Request]:
         """Pass a request through the middlewares, and give its turn back however that ends."""
         return deferred_from_coro(self._fetch_and_release(request))
 
@@ -131,6 +134,3 @@ def check_door(crawler: Crawler) -> None:
             f"the downloader is {type(downloader).__module__}.{type(downloader).__qualname__}, not the door; "
             "remove the setting or the code that replaces DOWNLOADER"
         )
-
-
-__all__ = ["Downloader", "GuardedHandlers", "SekishoError", "check_door"]

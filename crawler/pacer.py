@@ -118,8 +118,8 @@ class LocalPacer:
             if lane.delay:
                 await lane.lock.acquire()
                 locked = True
-            while (wait := lane.wait(self._clock())) > 0:
-                await asyncio.sleep(wait)
+            while (wait := lane.wait(self._clock())) > 0:  # noqa: ASYNC110 - waits for a clock, not for an event
+                await asyncio.sleep(wait)  # a hold may have grown meanwhile
         except BaseException:
             lane.turns -= 1
             if locked:

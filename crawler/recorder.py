@@ -58,12 +58,12 @@ class Recorder:
         return found[1]
 
     def _request_entry(
-        self, facts: RequestFacts, verdicts: Sequence[Verdict], deciding: Verdict, attempt: int
+        self, facts: RequestFacts, verdicts: Sequence[Verdict], verdict: str, reason: str, attempt: int
     ) -> Entry:
         return Entry(
             stage=Stage.REQUEST,
-            verdict=deciding.action.value,
-            reason=deciding.reason.value,
+            verdict=verdict,
+            reason=reason,
             agent=self._agent,
             policy_sha256=self._policy,
             blocklist_sha256=self._lists,
@@ -77,15 +77,18 @@ class Recorder:
             attempt=attempt,
         )
 
-    async def fetch(
-        self, facts: RequestFacts, verdicts: Sequence[Verdict], deciding: Verdict, attempt: int
-    ) -> Receipt:
+    async def fetch(self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int) -> Receipt:
         """Record a decision to fetch; return when it is durable. LogError when it cannot be."""
-        return await self._log.append_durable(self._request_entry(facts, verdicts, deciding, attempt))
+        return await self._log.append_durable(
+            self._request_entry(facts, verdicts, Action.FETCH.value, Reason.ALLOWED.value, attempt)
+        )
 
     def refusal(self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int = 0) -> None:
         """Record a decision not to fetch; the last verdict decides."""
-        self._log.append(self._request_entry(facts, verdicts, verdicts[-1], attempt))
+        deciding = verdicts[-1]
+        self._log.append(
+            self._request_entry(facts, verdicts, deciding.action.value, deciding.reason.value, attempt)
+        )
 
     def outcome(
         self,
@@ -161,11 +164,14 @@ class Recorder:
             documents,
         )
 
-    def note(
+    async def note(
         self, reason: Reason, document: Document | None = None, *, extra: Sequence[Document] = ()
     ) -> None:
-        """Record something about the run itself; its document is the record's body, `extra` is stored too."""
-        self._log.append(
+        """Record something about the run itself, durably.
+
+        Its document is the record's body; `extra` is stored too.
+        """
+        await self._log.append_durable(
             Entry(
                 stage=Stage.RUN,
                 verdict="note",

@@ -22,6 +22,7 @@ from scrapy.utils.misc import build_from_crawler, load_object
 
 from policies.facts import RobotsAccess
 from policies.rules.robots import RobotsReadings, read_rules
+from policies.signals.robots import cut_to_limit
 from policies.signals.robots_fetch import MAX_HOPS, read_robots_answer, with_last_good
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
@@ -79,9 +80,12 @@ class SiteFiles:
     def usable(self, origin: Origin) -> SiteRobots | None:
         """Return what is known of an origin if it may still be used, without asking."""
         known = self._known.get(origin)
-        if known is None or self._checkpoint.clock.now_us() >= min(known.file.expires_at, known.file.fetched_at + self._longest_us):
+        if known is None:
             return None
-        return known
+        file = known.file
+        # A stale copy is as old as it is; it says itself when the site is to be asked again.
+        until = file.expires_at if file.stale else min(file.expires_at, file.fetched_at + self._longest_us)
+        return known if self._checkpoint.clock.now_us() < until else None
 
     async def robots(self, origin: Origin) -> SiteRobots:
         """Return the robots.txt of an origin, asking for it when needed; callers share one request."""
@@ -101,10 +105,8 @@ class SiteFiles:
         if file.access is RobotsAccess.UNREACHABLE:
             logger.warning("%s is unreachable: %s", file.url, file.problem or file.status)
             file = with_last_good(file, previous.file if previous else None, self._checkpoint.clock.now_us())
-        if previous is not None and previous.file.sha256 == file.sha256 and previous.file.access is file.access:
-            found = SiteRobots(file=file, readings=previous.readings.renewed(file))
-        else:
-            found = SiteRobots(file=file, readings=read_rules(file))
+        readings = previous.readings.renewed(file) if previous else read_rules(file)
+        found = SiteRobots(file=file, readings=readings)
         self._known[origin] = found
         self._known.move_to_end(origin)
         if len(self._known) > REMEMBERED_ORIGINS:
@@ -122,11 +124,11 @@ class SiteFiles:
         while True:
             answer = await self._get(url, parent)
             response = answer.response
-            if response is not None and response.status in REDIRECTS and response.headers.get(b"Location"):
+            location = _location(response)
+            if location is not None:
                 hops += 1
-                location = response.headers[b"Location"].decode("latin-1")
                 if hops <= MAX_HOPS:
-                    parent, url = url, urljoin(url, location)
+                    parent, url = url, location
                     continue
             return read_robots_answer(
                 url=first,
@@ -191,9 +193,7 @@ class SiteFiles:
             where = response.headers.get(b"Location", b"") or b""
             note = f"redirects to {where.decode('latin-1')[:400]}"
             evidence = Evidence(source="response header Location", note=note)
-            verdict = Verdict(
-                rule=RULE, action=Action.KEEP, reason=Reason.SITE_FILE, evidence=(evidence,)
-            )
+            verdict = Verdict(rule=RULE, action=Action.KEEP, reason=Reason.SITE_FILE, evidence=(evidence,))
         self._checkpoint.record.response(
             visit.facts,
             visit.receipt,
@@ -201,19 +201,34 @@ class SiteFiles:
             verdicts=(verdict,),
             deciding=verdict,
             response=response,
-            document=response.body,
+            document=cut_to_limit(response.body)[0],
         )
 
     async def _announce(self, request: Request, response: Response) -> None:
         """Keep sending Scrapy's `robots_parsed`, which extensions and dashboards listen to."""
-        if not self._crawler.signals.send_catch_log or response.status in REDIRECTS:
+        if response.status in REDIRECTS:
             return
         parser = build_from_crawler(
-            load_object(self._crawler.settings["ROBOTSTXT_PARSER"]), self._crawler, response.body[:512_000]
+            load_object(self._crawler.settings["ROBOTSTXT_PARSER"]),
+            self._crawler,
+            cut_to_limit(response.body)[0],
         )
         await self._crawler.signals.send_catch_log_async(
             signal=signals.robots_parsed, robotparser=parser, request=request
         )
+
+
+def _location(response: Response | None) -> str | None:
+    """Return where a response redirects to, or None when it does not."""
+    if response is None or response.status not in REDIRECTS:
+        return None
+    location = response.headers.get(b"Location")
+    if not location:
+        return None
+    try:
+        return urljoin(response.url, location.decode("latin-1"))
+    except ValueError:
+        return None
 
 
 def _headers(response: Response) -> tuple[tuple[str, str], ...]:

@@ -76,18 +76,18 @@ class Guard:
         crawler.signals.connect(guard.engine_stopped, signal=signals.engine_stopped)
         return guard
 
-    def spider_opened(self, spider: Spider) -> None:
+    async def spider_opened(self, spider: Spider) -> None:
         """Check, then write the header; CloseSpider when something is not in place."""
         checkpoint = self._checkpoint
+        checkpoint.on_log_failure = self._log_failed
         self._crawler.stats.set_value("sekisho/run_id", checkpoint.run_id)
         try:
             check_in_place(self._crawler)
             record = checkpoint.record
             policy = Document(kind="policy", body=checkpoint.agent.raw)
             lists = Document(kind="blocklist", body=checkpoint.snapshot.manifest)
-            record.note(Reason.RUN_OPENED, run_header(self._crawler, checkpoint), extra=(policy, lists))
-            record.note(Reason.GUARD_ARMED)
-            checkpoint.log.watch(asyncio.get_running_loop(), self._log_failed)
+            await record.note(Reason.RUN_OPENED, run_header(self._crawler, checkpoint), extra=(policy, lists))
+            await record.note(Reason.GUARD_ARMED)
         except SekishoError as error:
             logger.critical("sekisho: %s", error)
             raise CloseSpider("sekisho_not_guarded") from error
@@ -130,11 +130,11 @@ class Guard:
             "duplicates": int(stats.get("dupefilter/filtered", 0)),
         }
         try:
-            checkpoint.record.note(
+            await checkpoint.record.note(
                 Reason.RUN_CLOSED,
                 Document(kind="run_closed", body=rfc8785.dumps(members)),  # type: ignore[arg-type]
             )
-            head = await asyncio.to_thread(checkpoint.log.close, seal=True)
+            head = await checkpoint.log.close(seal=True)
         except SekishoError as error:
             logger.critical("sekisho: the run could not be sealed: %s", error)
             return

@@ -48,7 +48,7 @@ def closing_table(tally: Tally, *, run_id: str, log: str) -> str:
     lines = [
         "",
         f"Run {run_id}",
-        f"  fetched  {tally.fetched:>6}   requests that left, {tally.robots_files} readings of robots.txt among them",
+        f"  fetched  {tally.fetched:>6}   requests that left; robots.txt was read {tally.robots_files} times",
         f"  kept     {tally.kept:>6}   pages handed to the spider, {tally.kept_bytes:,} octets",
         f"  failed   {tally.failed:>6}   left, and no answer came",
         f"  skipped  {sum(tally.skipped.values()):>6}   by reason:",

@@ -15,7 +15,7 @@ from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from policies.facts import ResponseFacts
 from policies.response_rules import judge_response_body, judge_response_head
-from policies.rules.access import retry_after_seconds
+from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Reason, RequestKind
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class AccessHeadMiddleware(_Access):
             return response
         verdict = self._checkpoint.judge_response(visit, assessment, response)
         if verdict.reason is Reason.RATE_LIMITED and visit.facts.origin is not None:
-            wait = retry_after_seconds(facts)
+            asked = facts.header("retry-after") or ""
+            wait = parse_retry_after(asked, now_us=self._checkpoint.clock.now_us())
             cap = self._checkpoint.agent.policy.robots.max_crawl_delay_seconds
             if wait is not None and wait > cap:
                 raise SekishoSkip(verdict, request.url)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crawler.checkpoint import REQUIRED_RULES, Checkpoint
+from crawler.checkpoint import Checkpoint
+from policies.decide import REQUEST_RULES
 from policies.vocabulary import Action, Evidence, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ RULE = "record"
 
 def what_is_amiss(visit: Visit, request: Request) -> str:
     """Return why a judged request may not go on, or an empty text."""
-    if tuple(verdict.rule for verdict in visit.verdicts) != REQUIRED_RULES:
+    if tuple(verdict.rule for verdict in visit.verdicts) != REQUEST_RULES:
         consulted = ", ".join(verdict.rule for verdict in visit.verdicts) or "none"
-        return f"rules consulted: {consulted}; required: {', '.join(REQUIRED_RULES)}"
+        return f"rules consulted: {consulted}; required: {', '.join(REQUEST_RULES)}"
     if visit.facts.url != request.url or visit.facts.method != request.method:
         return f"judged as {visit.facts.method} {visit.facts.url}, then changed"
     if b"Authorization" in request.headers:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SetupError
 from crawler.site_files import SiteFiles
-from policies.rules.crawl_delay import judge_crawl_delay
+from policies.rules.crawl_delay import judge_crawl_delay_of
 from policies.rules.robots import judge_robots
 from policies.vocabulary import Action, Reason, RequestKind, Verdict
 
@@ -33,7 +33,7 @@ class RobotsMiddleware:
     def __init__(self, crawler: Crawler) -> None:
         self._checkpoint = Checkpoint.of(crawler)
         self._stats = crawler.stats
-        self.site_files = SiteFiles(crawler, self._checkpoint)
+        self.site_files = self._checkpoint.site_files = SiteFiles(crawler, self._checkpoint)
         self._token = self._checkpoint.agent.policy.token
         self._cap = self._checkpoint.agent.policy.robots.max_crawl_delay_seconds
 
@@ -60,3 +60,6 @@ class RobotsMiddleware:
         elif verdict.reason is Reason.ROBOTS_UNREACHABLE:
             self._stats.inc_value("sekisho/robots_unreachable_count")
         checkpoint.consult(request, verdict)
+        checkpoint.consult(request, judge_crawl_delay_of(site.readings, self._token, self._cap))
+        delay = site.readings.crawl_delay(self._token)
+        checkpoint.pacer.learn(origin, delay.seconds if delay else 0.0)

@@ -36,7 +36,7 @@ class SiteSpider(Spider):
 
     name = "site"
 
-    def __init__(self, url: str | None = None, follow: str = "1", **kwargs: Any) -> None:
+    def __init__(self, url: str | None = None, follow: str = "1", **kwargs: str) -> None:
         super().__init__(**kwargs)
         self.start_urls = [part.strip() for part in (url or "").split(",") if part.strip()]
         if not self.start_urls:
@@ -52,7 +52,7 @@ class SiteSpider(Spider):
         self.allowed_domains = hosts
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+    def from_crawler(cls, crawler: Crawler, *args: str, **kwargs: str) -> Self:
         """Build it for a crawler; a wrong argument ends the process with one line and exit code 2."""
         try:
             return super().from_crawler(crawler, *args, **kwargs)
@@ -65,7 +65,7 @@ class SiteSpider(Spider):
         for url in self.start_urls:
             yield Request(url, callback=self.parse)
 
-    def parse(self, response: Response, **_: Any) -> Iterator[Any]:
+    def parse(self, response: Response) -> Iterator[Any]:
         """Yield what was kept of a page, and the links to follow."""
         title = ""
         if isinstance(response, HtmlResponse):

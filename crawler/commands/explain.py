@@ -1,0 +1,179 @@
+"""Says what would happen to a URL, by every rule in order, with evidence, without fetching the page.
+
+    sekisho explain https://www.example.org/private/a
+    sekisho explain --format jsonl - < urls.txt
+    sekisho explain --robots robots.txt --agent ExampleBot https://www.example.org/private/a
+
+robots.txt is asked for through the log and the door like in any crawl; with --offline the newest copy in the
+log is used. With --robots FILE that file is judged for any token, and no agent, list or log is needed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blocklists.errors import ExitCode, UsageError
+from blocklists.host import split_origin
+from blocklists.matcher import DictMatcher
+from crawler.commands.explain_text import explanation_members, explanation_text
+from crawler.decisionlog.location import log_url
+from policies.console import OutputFormat, as_json, as_jsonl
+from policies.decide import Standing, judge_request
+from policies.facts import RequestFacts
+from policies.rules.robots import RobotsReadings, read_rules
+from policies.signals.robots_fetch import read_robots_answer
+from policies.vocabulary import Origin, RequestKind
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from policies.vocabulary import Assessment
+
+HELP = "say what would happen to a URL, and which line says so"
+LARGEST_FILE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What URLs are judged with: the agent's side, its User-Agent, and the readings of each origin."""
+
+    standing: Standing
+    user_agent: str
+    readings: Mapping[Origin, RobotsReadings]
+    rules: tuple[str, ...] = ()  # of interest; empty means all
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "urls", nargs="+", metavar="URL", help="absolute URLs; - reads one a line from standard input"
+    )
+    parser.add_argument(
+        "--robots", type=Path, metavar="FILE", help="judge this robots.txt instead of the site's"
+    )
+    parser.add_argument("--agent", metavar="TOKEN", help="product token (default: the only declared agent)")
+    parser.add_argument(
+        "--offline", action="store_true", help="ask nobody: use the newest robots.txt in the log"
+    )
+    parser.add_argument(
+        "--policies", metavar="DIR", help="folder with agents/*.toml (default: SEKISHO_POLICIES)"
+    )
+    parser.add_argument("--blocklists", metavar="DIR", help="folder with lists (default: SEKISHO_BLOCKLISTS)")
+    parser.add_argument("--log", metavar="URL", help="decision log (default: SEKISHO_LOG)")
+    parser.add_argument("--format", type=OutputFormat, choices=list(OutputFormat), default=OutputFormat.TABLE)
+    parser.add_argument(
+        "--json", action="store_const", const=OutputFormat.JSON, dest="format", help="same as --format json"
+    )
+    parser.add_argument("--exit-code", action="store_true", help="exit with 3 when a URL would be skipped")
+
+
+def _urls(arguments: Sequence[str]) -> Iterator[str]:
+    for given in arguments:
+        if given != "-":
+            yield given
+            continue
+        for line in sys.stdin:
+            if line.strip() and not line.lstrip().startswith("#"):
+                yield line.strip()
+
+
+def origin_of(url: str) -> Origin | None:
+    """Return the origin of a URL, or None when it has none that could be asked."""
+    parts = split_origin(url)
+    return Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None
+
+
+def _judge(url: str, bench: Bench) -> Assessment:
+    origin = origin_of(url)
+    authority = url.split("://", 1)[-1].split("/", 1)[0]
+    facts = RequestFacts(
+        url=url,
+        method="GET",
+        user_agent=bench.user_agent,
+        kind=RequestKind.PAGE,
+        origin=origin,
+        carries_credentials="@" in authority,
+    )
+    readings = bench.readings.get(origin) if origin else None
+    return judge_request(facts, bench.standing, readings, now_us=time.time_ns() // 1000)
+
+
+def _bench_of_file(path: Path, token: str | None, urls: Sequence[str]) -> Bench:
+    """Return what a given robots.txt says for any token; nothing else is asked."""
+    if not token:
+        raise UsageError("--robots judges a file for a product token: add --agent TOKEN")
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise UsageError(f"{path} is larger than {LARGEST_FILE} octets; robots.txt is read up to 512000")
+        body = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    readings: dict[Origin, RobotsReadings] = {}
+    for origin in {origin_of(url) for url in urls} - {None}:
+        address = f"{origin}/robots.txt"
+        file = read_robots_answer(
+            url=address,
+            final_url=address,
+            status=200,
+            headers=(),
+            body=body,
+            fetched_at=time.time_ns() // 1000,
+            hops=0,
+            error=None,
+        )
+        if origin is not None:
+            readings[origin] = read_rules(file)
+    standing = Standing(
+        token=token, loopback_only=False, longest_delay=float("inf"), matcher=DictMatcher((), ())
+    )
+    return Bench(
+        standing=standing, user_agent=token, readings=readings, rules=("scope", "robots", "crawl_delay")
+    )
+
+
+def _bench_of_agent(arguments: Namespace, urls: Sequence[str]) -> Bench:
+    """Return what the declared agent would meet; robots.txt is asked for, or taken from the log."""
+    # Imported here: `--robots FILE` needs neither Scrapy nor a project.
+    from crawler.commands import explain_sites  # noqa: PLC0415
+
+    url = log_url(arguments.log)
+    site = explain_sites.load_site(arguments, url)
+    origins = sorted({origin for origin in map(origin_of, urls) if origin is not None}, key=str)
+    wanted = [origin for origin in origins if not site.stops_before_robots(origin)]
+    readings = (
+        explain_sites.readings_from_log(url, wanted)
+        if arguments.offline
+        else explain_sites.readings_from_sites(site, wanted)
+    )
+    return Bench(standing=site.standing, user_agent=site.user_agent, readings=readings)
+
+
+def run(arguments: Namespace) -> int:
+    """Judge the URLs and print what was found. Exit code 3 with --exit-code when one would be skipped."""
+    urls = list(_urls(arguments.urls))
+    if not urls:
+        raise UsageError("no URL was given")
+    bench = (
+        _bench_of_file(arguments.robots, arguments.agent, urls)
+        if arguments.robots is not None
+        else _bench_of_agent(arguments, urls)
+    )
+    skipped = 0
+    collected: list[dict[str, object]] = []
+    for url in urls:
+        assessment = _judge(url, bench)
+        skipped += not assessment.passes
+        if arguments.format is OutputFormat.TABLE:
+            print(explanation_text(url, assessment, bench.rules))
+        elif arguments.format is OutputFormat.JSONL:
+            print(as_jsonl([explanation_members(url, assessment, bench.standing.token, bench.rules)]))
+        else:
+            collected.append(explanation_members(url, assessment, bench.standing.token, bench.rules))
+    if arguments.format is OutputFormat.JSON:
+        print(as_json("sekisho.explain/1", {"urls": collected}))
+    return ExitCode.FINDINGS if arguments.exit_code and skipped else ExitCode.DONE

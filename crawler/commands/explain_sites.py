@@ -1,0 +1,147 @@
+"""Where `sekisho explain` gets the sites' side from: the sites themselves, or the log.
+
+Asking sites is a run like any other, with the add-on, the log and the door, by a spider that asks for
+nothing but robots.txt.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blocklists.snapshot import load_snapshot
+from crawler.config import agents_folder, read_config
+from crawler.decisionlog.clock import SystemClock
+from crawler.decisionlog.reader import LogReader
+from policies.agents import has_placeholder_contact, load_agent
+from policies.decide import Standing
+from policies.facts import RequestFacts
+from policies.rules.piracy import judge_piracy
+from policies.rules.robots import read_rules
+from policies.rules.scope import judge_scope
+from policies.signals.robots_fetch import read_robots_answer
+from policies.vocabulary import RequestKind
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import AsyncIterator, Sequence
+
+    from scrapy.settings import Settings
+
+    from policies.rules.robots import RobotsReadings
+    from policies.vocabulary import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The agent's side of an explanation, and the settings under which sites are asked."""
+
+    standing: Standing
+    user_agent: str
+    settings: Settings
+
+    def stops_before_robots(self, origin: Origin) -> bool:
+        """Whether rules that come before robots refuse an origin, so that it must not be asked."""
+        facts = RequestFacts(
+            url=f"{origin}/robots.txt",
+            method="GET",
+            user_agent=self.user_agent,
+            kind=RequestKind.ROBOTS,
+            origin=origin,
+        )
+        now_us = SystemClock().now_us()
+        return not (
+            judge_scope(facts, loopback_only=self.standing.loopback_only).action.passes
+            and judge_piracy(facts, self.standing.matcher, now_us=now_us).action.passes
+        )
+
+
+def load_site(arguments: Namespace, log: str) -> Site:
+    """Return settings, agent and lists; SekishoError says what is wrong with them."""
+    from scrapy.utils.project import get_project_settings  # noqa: PLC0415 - only this command needs Scrapy
+
+    settings = get_project_settings()
+    given = {
+        "SEKISHO_POLICIES": arguments.policies or os.environ.get("SEKISHO_POLICIES"),
+        "SEKISHO_BLOCKLISTS": arguments.blocklists or os.environ.get("SEKISHO_BLOCKLISTS"),
+        "SEKISHO_AGENT": arguments.agent,
+        "SEKISHO_LOG": log,
+        "SEKISHO_PROGRESS": False,
+    }
+    for name, value in given.items():
+        if value is not None:
+            settings.set(name, value, priority="cmdline")
+    settings.set("ADDONS", {"crawler.addon.SekishoAddon": 100}, priority="cmdline")
+    settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
+    config = read_config(settings)
+    agent = load_agent(agents_folder(config.policies), config.agent)
+    snapshot = load_snapshot(Path(config.blocklists), now_us=SystemClock().now_us())
+    standing = Standing(
+        token=agent.policy.token,
+        loopback_only=has_placeholder_contact(agent.policy),
+        longest_delay=agent.policy.robots.max_crawl_delay_seconds,
+        matcher=snapshot.matcher,
+    )
+    return Site(standing=standing, user_agent=agent.policy.user_agent, settings=settings)
+
+
+def readings_from_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, RobotsReadings]:
+    """Ask each origin for its robots.txt, recorded and through the door, and return what they say."""
+    if not origins:
+        return {}
+    from scrapy import Spider  # noqa: PLC0415
+    from scrapy.crawler import AsyncCrawlerProcess  # noqa: PLC0415
+
+    from crawler.checkpoint import Checkpoint  # noqa: PLC0415
+
+    found: dict[Origin, RobotsReadings] = {}
+
+    class ExplainSpider(Spider):
+        name = "explain"
+
+        async def start(self) -> AsyncIterator[Any]:
+            site_files = Checkpoint.of(self.crawler).site_files
+            if site_files is not None:
+                for origin in origins:
+                    found[origin] = (await site_files.robots(origin)).readings
+            return
+            yield  # makes this an asynchronous generator, which is what Scrapy wants
+
+    process = AsyncCrawlerProcess(site.settings)
+    process.crawl(ExplainSpider)
+    process.start()
+    return found
+
+
+_NEWEST = """
+SELECT r.body_sha256, r.status, r.ts_us, r.url FROM decisions AS r
+WHERE r.stage = 'response' AND r.kind = 'robots' AND r.verdict = 'keep' AND r.url = ?
+ORDER BY r.ts_us DESC LIMIT 1
+"""
+
+
+def readings_from_log(log: str, origins: Sequence[Origin]) -> dict[Origin, RobotsReadings]:
+    """Return what the newest robots.txt of each origin in the log says; an origin without one is left out."""
+    found: dict[Origin, RobotsReadings] = {}
+    with LogReader.open(log) as reader:
+        for origin in origins:
+            address = f"{origin}/robots.txt"
+            rows = reader.query(_NEWEST, (address,))
+            if not rows:
+                continue
+            sha256, status, ts_us, url = rows[0]
+            document = reader.document(str(sha256)) if sha256 else None
+            file = read_robots_answer(
+                url=address,
+                final_url=str(url),
+                status=int(str(status)),
+                headers=(),
+                body=document.body if document else b"",
+                fetched_at=int(str(ts_us)),
+                hops=0,
+                error=None if document else "its octets are not in the log",
+            )
+            found[origin] = read_rules(file)
+    return found

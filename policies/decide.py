@@ -1,0 +1,69 @@
+"""The order in which a request is judged, once and in words.
+
+1. `scope`: may this agent ask for it at all (method, scheme, credentials, loopback only)?
+2. `piracy`: is the host listed? Asked before anything is sent to it, robots.txt included.
+3. `robots`: what does the origin's robots.txt say? Unreachable means disallow.
+4. `crawl_delay`: can the pace that the site asks for be kept?
+
+The first rule that does not let it pass decides, and the rest is not evaluated. Each rule is one file in
+`policies/rules/`; none imports another. The middlewares of `crawler/` ask the same rules one by one as the
+facts come in, and `crawler/middlewares/record.py` refuses what was not judged by exactly `REQUEST_RULES`.
+After the response, `policies/response_rules.py` says in which order its rules are asked.
+Pure: imports no Scrapy and reads no clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policies.rules.crawl_delay import judge_crawl_delay_of
+from policies.rules.piracy import judge_piracy
+from policies.rules.robots import judge_robots
+from policies.rules.scope import judge_scope
+from policies.vocabulary import Assessment, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from blocklists.matcher import Matcher
+    from policies.facts import RequestFacts
+    from policies.rules.robots import RobotsReadings
+
+REQUEST_RULES = ("scope", "piracy", "robots", "crawl_delay")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What does not change from request to request: the agent's side of the facts.
+
+    `token` is its product token, `longest_delay` the cap on Crawl-delay in seconds.
+    """
+
+    token: str
+    loopback_only: bool
+    longest_delay: float
+    matcher: Matcher
+
+
+def judge_request(
+    request: RequestFacts, standing: Standing, readings: RobotsReadings | None, *, now_us: int
+) -> Assessment:
+    """Return what the rules say of a request, in order, up to the first that does not let it pass.
+
+    `readings` are those of the robots.txt of the request's origin; None means that there are none, and then
+    nothing may be fetched.
+    """
+    file = readings.file if readings else None
+    steps: tuple[Callable[[], Verdict], ...] = (
+        lambda: judge_scope(request, loopback_only=standing.loopback_only),
+        lambda: judge_piracy(request, standing.matcher, now_us=now_us),
+        lambda: judge_robots(request, file, readings, standing.token),
+        lambda: judge_crawl_delay_of(readings, standing.token, standing.longest_delay),
+    )
+    verdicts: list[Verdict] = []
+    for ask in steps:
+        verdicts.append(ask())
+        if not verdicts[-1].action.passes:
+            break
+    return Assessment(verdicts=tuple(verdicts))

@@ -1,0 +1,27 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from loopback import Project, Web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A loopback web that remembers what it received."""
+    with Web() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A guarded Scrapy project in a folder of its own."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return Project(folder)
