@@ -65,7 +65,9 @@ _CHALLENGE_WORDS = (
     b"_incapsula_resource",
     b"awswafintegration",
 )
-_CHALLENGE_SIZE = 64 * 1024  # a challenge page is small; a large page that mentions one is not one
+# Without a header of its own a challenge counts only on a small page: of real answers of 2019, pages of 210
+# and 823 octets were challenges, and one of 12 kB was an ordinary "not found" with the vendor's script.
+_CHALLENGE_SIZE = 8 * 1024
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?(\d{1,12})\"?\s*(?=,|$)", re.IGNORECASE)
 _NOT_KEPT = re.compile(r"(?:^|,)\s*(?:no-cache|no-store)\s*(?==|,|$)", re.IGNORECASE)
 _MARKUP = re.compile(
