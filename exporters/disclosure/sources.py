@@ -1,0 +1,175 @@
+"""What the log says about itself and about the promises in force: policies, lists, segments, their check.
+
+Policies are those whose documents the log holds, each for the time in which it was acted under, not only the
+present one. A document that is missing or cannot be read is reported, never guessed.
+Reads through the `Log` protocol only; writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policies.agents import AgentError, AgentPolicy, parse_agent
+
+if TYPE_CHECKING:
+    from exporters.disclosure.figures import Figure, Log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyInForce:
+    """One version of an agent policy and the time in which decisions were made under it (UTC microseconds).
+
+    `policy` is None when the log does not hold its document, or when this version cannot read it; `problem`
+    says why in words. `digest_agrees` tells whether the document has the digest under which it is filed.
+    """
+
+    sha256: str
+    permits: int
+    first_us: int
+    last_us: int
+    policy: AgentPolicy | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSource:
+    """One list of a snapshot. `weight` says who recognised the sites; `dated` is an ISO time or day, or empty."""
+
+    id: str
+    title: str
+    weight: str
+    authority: str
+    sha256: str
+    entries: int
+    dated: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListsInForce:
+    """One state of the block lists and the time in which decisions were made under it (UTC microseconds).
+
+    `sources` come from the snapshot's own document; empty, with a `problem`, when the log does not hold it.
+    """
+
+    sha256: str
+    decisions: int
+    first_us: int
+    last_us: int
+    sources: tuple[ListSource, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One run's tree: `size` records; `root` (hex) is its newest head, empty without one.
+
+    `sealed` is false while the run is open, and for ever when it ended without closing.
+    """
+
+    id: str
+    run: str
+    size: int
+    root: str
+    opened_us: int
+    sealed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What checking the log came to. `verified` only after every record was hashed again."""
+
+    verified: bool
+    records: int
+    segments: int
+    problem: str = ""
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _words(members: object, key: str) -> str:
+    value = members.get(key) if isinstance(members, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _read_policy(log: Log, sha256: str) -> tuple[AgentPolicy | None, str]:
+    raw = log.document(sha256)
+    if raw is None:
+        return None, "document_absent"
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        return None, "document_differs"
+    try:
+        return parse_agent(raw, f"policy {sha256[:12]}"), ""
+    except AgentError:
+        return None, "document_unreadable"
+
+
+def policies_in_force(log: Log, figure: Figure) -> tuple[PolicyInForce, ...]:
+    """Return the policies that the figure `policies` names, oldest first."""
+    found = []
+    for sha256, permits, first_us, last_us in figure.rows:
+        policy, problem = _read_policy(log, str(sha256 or ""))
+        found.append(
+            PolicyInForce(
+                sha256=str(sha256 or ""),
+                permits=_whole(permits),
+                first_us=_whole(first_us),
+                last_us=_whole(last_us),
+                policy=policy,
+                problem=problem,
+            )
+        )
+    return tuple(found)
+
+
+def _read_sources(log: Log, sha256: str) -> tuple[tuple[ListSource, ...], str]:
+    """Return the lists that a snapshot's manifest (schema `sekisho.blocklists/1`) names."""
+    raw = log.document(sha256)
+    if raw is None:
+        return (), "document_absent"
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        return (), "document_differs"
+    try:
+        members = json.loads(raw)
+    except ValueError:
+        return (), "document_unreadable"
+    found = members.get("sources") if isinstance(members, dict) else None
+    if not isinstance(found, list):
+        return (), "document_unreadable"
+    sources = []
+    for one in found:
+        declared = one.get("declared") if isinstance(one, dict) else None
+        sources.append(
+            ListSource(
+                id=_words(declared, "id"),
+                title=_words(declared, "title"),
+                weight=_words(declared, "weight"),
+                authority=_words(declared, "authority"),
+                sha256=_words(one, "sha256"),
+                entries=_whole(one.get("entries")) if isinstance(one, dict) else 0,
+                dated=_words(declared, "fetched_at") or _words(declared, "decision_date"),
+            )
+        )
+    return tuple(sources), ""
+
+
+def lists_in_force(log: Log, figure: Figure) -> tuple[ListsInForce, ...]:
+    """Return the states of the block lists that the figure `blocklists` names, oldest first."""
+    found = []
+    for sha256, decisions, first_us, last_us in figure.rows:
+        sources, problem = _read_sources(log, str(sha256 or ""))
+        found.append(
+            ListsInForce(
+                sha256=str(sha256 or ""),
+                decisions=_whole(decisions),
+                first_us=_whole(first_us),
+                last_us=_whole(last_us),
+                sources=sources,
+                problem=problem,
+            )
+        )
+    return tuple(found)
