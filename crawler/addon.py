@@ -71,7 +71,8 @@ EXTENSIONS: dict[str, int] = {
     "crawler.resolver.LoopbackNames": 0,
     "crawler.extensions.guard.Guard": 0,
     "crawler.extensions.progress.Progress": 1,
-    "crawler.extensions.prometheus.PrometheusExtension": 2,
+    "crawler.extensions.stats.SekishoStats": 2,
+    "crawler.extensions.prometheus.PrometheusExtension": 3,
 }
 
 
@@ -152,10 +153,12 @@ class SekishoAddon:
         """Check everything, pin everything, open the log; or end the process with one readable line."""
         from crawler.checkpoint import Checkpoint  # noqa: PLC0415 - imports Scrapy's HTTP parts late
         from crawler.decisionlog.aio import AsyncLog  # noqa: PLC0415
+        from crawler.extensions.prometheus import check_metrics_settings  # noqa: PLC0415
 
         try:
             _check_reactor(settings)
             config, agent, snapshot = _load(settings)
+            check_metrics_settings(settings)
             _pin(settings)
             _install(settings)
             run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,84 @@
+"""Puts what a guarded crawl has done so far among Scrapy's stats, for monitors and for the closing dump.
+
+The tally counts while the crawl runs; once a second, and when the spider closes, its numbers are set here, so
+that the way of a request pays nothing for them. Keys are those of README; they hold no host and no URL.
+Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from scrapy import signals
+from scrapy.utils.asyncio import create_looping_call
+
+from crawler.checkpoint import Checkpoint
+from crawler.extensions.metrics import DOMAIN_LIST, FAILED_BY_REASON, SKIPPED_BY_REASON
+from policies.vocabulary import Reason
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.statscollectors import StatsCollector
+    from scrapy.utils.asyncio import AsyncioLoopingCall
+    from twisted.internet.task import LoopingCall
+
+REFRESH_SECONDS = 1.0
+
+
+def set_terms(stats: StatsCollector, checkpoint: Checkpoint) -> None:
+    """Set what does not change while a crawl runs: agent, policy and lists."""
+    agent = checkpoint.agent
+    stats.set_value("sekisho/agent", agent.policy.token)
+    stats.set_value("sekisho/policy/version", agent.policy.version)
+    stats.set_value("sekisho/policy/sha256", agent.sha256)
+    for source in json.loads(checkpoint.snapshot.manifest)["sources"]:
+        stats.set_value(f"{DOMAIN_LIST}{source['declared']['id']}/entries", source["entries"])
+    for known in checkpoint.snapshot.sources:
+        if known.fetched_at is not None:
+            # The snapshot keeps microseconds; Prometheus wants seconds.
+            stats.set_value(f"{DOMAIN_LIST}{known.source_id}/updated_timestamp", known.fetched_at / 1_000_000)
+
+
+def set_counts(stats: StatsCollector, checkpoint: Checkpoint) -> None:
+    """Set what has been counted up to now."""
+    tally = checkpoint.tally
+    stats.set_value("sekisho/decisions/fetched", tally.fetched)
+    stats.set_value("sekisho/decisions/kept", tally.kept)
+    stats.set_value("sekisho/decisions/skipped", sum(tally.skipped.values()))
+    for reason, count in tally.skipped.items():
+        stats.set_value(f"{SKIPPED_BY_REASON}{reason}", count)
+    if tally.failed:
+        stats.set_value(f"{FAILED_BY_REASON}{Reason.ERROR_NETWORK.value}", tally.failed)
+    stats.set_value("sekisho/log/records", checkpoint.log.writer.size)
+
+
+class SekishoStats:
+    """The extension: see the module."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._checkpoint = Checkpoint.of(crawler)
+        self._task: AsyncioLoopingCall | LoopingCall | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Build it for a guarded crawl; SetupError when the crawl is none."""
+        extension = cls(crawler)
+        crawler.signals.connect(extension.spider_opened, signal=signals.spider_opened)
+        crawler.signals.connect(extension.spider_closed, signal=signals.spider_closed)
+        return extension
+
+    def spider_opened(self) -> None:
+        """Set the terms of the crawl and begin to count."""
+        set_terms(self._crawler.stats, self._checkpoint)
+        self._task = create_looping_call(set_counts, self._crawler.stats, self._checkpoint)
+        self._task.start(REFRESH_SECONDS)
+
+    def spider_closed(self) -> None:
+        """Set the last numbers; Scrapy writes its stats after this."""
+        if self._task is not None and self._task.running:
+            self._task.stop()
+        set_counts(self._crawler.stats, self._checkpoint)
