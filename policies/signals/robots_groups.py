@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from policies.signals.robots_lines import CRAWL_DELAY_KEYS, EXACT_FIELDS, Field, read_lenient
+from policies.signals.robots_lines import (
+    CRAWL_DELAY_KEYS,
+    EXACT_FIELDS,
+    Field,
+    read_lenient,
+    without_wide_blanks,
+)
 from policies.signals.robots_octets import shown
 
 IGNORED_LIMIT = 100
@@ -75,6 +81,8 @@ class GroupReader:
 
     def _rule(self, allow: bool, value: bytes, number: int, raw: bytes) -> None:
         self._open = False
+        if not allow and value[:1] != b"/":
+            value = without_wide_blanks(value)
         if not self.groups:
             self._ignore(number, raw, "rule before any User-agent line")
         elif value[:1] == b"/" or (value[:1] == b"*" and not allow):

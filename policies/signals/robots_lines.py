@@ -11,6 +11,8 @@ a misread permission does too. What we accept beyond the grammar, and whose read
   lines, as Google's reader has it, so that the following group is not joined to this one.
 * A user agent is cut at the first octet that no product token has (`ExampleBot/1.0`, `ExampleBot*`,
   `Example Bot`), and `*` followed by a blank is `*`, whatever stands behind it: Google's reader.
+* Unicode blanks (no-break, ideographic…) around a field name, a user agent or a Disallow path are blanks, as
+  Protego has it; RFC 9309 knows space and tab only.
 * `Crawl-delay` with a blank, an underscore or nothing in the place of the hyphen: our own rule.
 
 Pure; raises nothing.
@@ -52,8 +54,24 @@ _LENIENT = re.compile(
 )
 _TOKEN = re.compile(rb"[A-Za-z_-]+")
 _BLANKS = b" \t\v\f"
+# U+00A0, U+1680, U+2000-U+200A, U+202F, U+205F and U+3000 in UTF-8. A byte order mark is no blank.
+_WIDE_BLANK = rb"[ \t\v\f]|\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
+_LEADING_BLANKS = re.compile(rb"(?:" + _WIDE_BLANK + rb")*")
+_LAST_BLANK = re.compile(rb"(?:" + _WIDE_BLANK + rb")\Z")
 _SECONDS = re.compile(rb"\+?(\d+(?:\.\d*)?|\.\d+)(?:[eE]\+?\d+)?")
 _SECONDS_OCTETS = 64
+
+
+def without_wide_blanks(octets: bytes) -> bytes:
+    """Return octets without blanks, Unicode ones included, at either end."""
+    if octets.isascii():
+        return octets.strip(_BLANKS)
+    start = _LEADING_BLANKS.match(octets)
+    octets = octets[start.end() :] if start else octets
+    end = len(octets)
+    while found := _LAST_BLANK.search(octets, max(0, end - 3), end):
+        end = found.start()
+    return octets[:end]
 
 
 def read_lenient(content: bytes) -> tuple[Field, bytes, bytes]:
@@ -61,13 +79,14 @@ def read_lenient(content: bytes) -> tuple[Field, bytes, bytes]:
 
     `content` has neither comment nor outer blanks. A line that is no record gives `Field.NOTHING`.
     """
+    content = without_wide_blanks(content)
     key, colon, value = content.partition(b":")
-    key = key.strip().lower()
+    key = without_wide_blanks(key).lower()
     found = _LENIENT.match(content)
     if found:
-        lenient = found["rest"].strip(_BLANKS)
+        lenient = without_wide_blanks(found["rest"])
         separated = lenient[:1] == b":" or (found["rest"][:1] in (b" ", b"\t") and len(lenient.split()) == 1)
-        if colon and not separated:
+        if colon and not separated and not found["allow"]:
             # `Disallow-all: /x`, `disallow all: /`: the value is what stands behind the colon.
             lenient, separated = value, True
         if separated:
@@ -84,8 +103,10 @@ def read_lenient(content: bytes) -> tuple[Field, bytes, bytes]:
 
 def agent_name(value: bytes) -> str:
     """Return the token that a user-agent value names, in lower case: `*`, or "" when it names none."""
+    value = without_wide_blanks(value)
     if value[:1] == b"*":
-        return "*" if len(value) == 1 or value[1:2] in (b" ", b"\t", b"\v", b"\f") else ""
+        tail = value[1:]
+        return "*" if len(without_wide_blanks(tail)) < len(tail) or not tail else ""
     token = _TOKEN.match(value)
     return token[0].decode("ascii").lower() if token else ""
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from protego import Protego
 
 from policies.basis import decode_basis, encode_basis
 from policies.facts import RequestFacts, RobotsAccess, RobotsFile
 from policies.rules.robots import judge_robots, read_rules
+from policies.signals.robots import parse_robots
 from policies.signals.robots_fetch import read_robots_answer, with_last_good
 from policies.vocabulary import Action, Assessment, Origin, Reason, RequestKind
 
@@ -270,6 +274,50 @@ def test_every_verdict_is_a_basis_document(body):
     for path in ("/a%E9%00", "/b"):
         assessment = Assessment(verdicts=(judge(robots, path),))
         assert decode_basis(encode_basis(assessment)) == assessment
+
+
+def test_rival_4_a_verdict_keeps_the_file_that_was_obeyed_when_a_newer_one_arrives():
+    old = file(b"User-agent: *\nDisallow: /b\n")
+    readings = read_rules(old)
+    verdict = judge_robots(request(), old, readings, TOKEN)
+    readings.renewed(file(b"User-agent: *\nDisallow: /\n"))
+    assert verdict.evidence[0].sha256 == old.sha256
+    assert judge_robots(request(), old, readings, TOKEN) is verdict
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            "User-agent: *",
+            "User-agent: ExampleBot",
+            "User-agent: Example",
+            "User-agent: ExampleBot/2.0",
+            "Crawl-delay: 2",
+            "Sitemap: /s",
+            "Disallow: /a",
+            "Disallow: /",
+            "Disallow: /a%3Fb",
+            "Disallow /a",
+            "Dissallow: /*b",
+            "Disallow: https://example.com/a",
+            "Allow: /a/b",
+            "Allow: /",
+            "Allow: /a/index.html",
+            "# x\u2028Disallow: /",
+        ]
+    ),
+    max_size=10,
+)
+
+
+@given(lines=LINES, path=st.sampled_from(["/", "/a", "/a/b", "/a?b", "/a/", "/https://example.com/a", "/b"]))
+def test_nothing_goes_that_either_reader_refuses(lines, path):
+    text = "\n".join(lines)
+    verdict = judge(file(text.encode()), path)
+    ours = parse_robots(text.encode()).judge(TOKEN, f"{ORIGIN}{path}").allowed
+    theirs = Protego.parse(text).can_fetch(f"{ORIGIN}{path}", TOKEN)
+    assert verdict.action.passes is (ours and theirs)
+    assert (verdict.evidence[-1].reader == "protego") is (ours and not theirs)
 
 
 def test_rival_2_a_ban_of_the_declared_token_holds_whatever_the_user_agent_header_says():

@@ -476,6 +476,18 @@ def test_a_line_that_only_begins_like_a_restriction_is_another_record(line):
     assert allowed(f"User-agent: *\n{line}\n", "/a")
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u3000", "\u2003", " \u00a0\t"])
+def test_unicode_blanks_do_not_hide_a_restriction_and_do_not_make_a_permission(blank):
+    assert not allowed(f"User-agent:{blank}*\nDisallow:{blank}/a{blank}\n", "/a")
+    assert not allowed(f"{blank}User-agent{blank}: *{blank}x\n{blank}Disallow{blank}: /a\n", "/a")
+    assert not allowed(f"User-agent: *\nDisallow: /\nAllow:{blank}/a\n{blank}Allow: /a\n", "/a")
+
+
+@pytest.mark.parametrize("line", ["Allow-Origin: /", "allowance: /", "Allowed by law: /"])
+def test_a_record_that_only_begins_like_a_permission_does_not_end_a_group(line):
+    assert not allowed(f"User-agent: ExampleBot\n{line}\nUser-agent: Other\nDisallow: /\n", "/a")
+
+
 def test_a_name_that_is_no_product_token_is_named_by_no_group_but_can_be_looked_up():
     rules = parse_robots(b"User-agent: *\nDisallow: /s\n\nUser-agent: AI2Bot (x)\nDisallow: /\n")
     assert not rules.judge("AI2Bot (x)", f"{HOST}/s").allowed
