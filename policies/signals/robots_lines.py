@@ -52,6 +52,7 @@ _LENIENT = re.compile(
     rb"(?:[sS](?![a-zA-Z]))?(?![a-zA-Z])(?P<rest>.*)",
     re.DOTALL,
 )
+_FIRST_LETTERS = frozenset((b"d", b"D", b"u", b"U", b"a", b"A"))
 _TOKEN = re.compile(rb"[A-Za-z_-]+")
 _BLANKS = b" \t\v\f"
 # U+00A0, U+1680, U+2000-U+200A, U+202F, U+205F and U+3000 in UTF-8. A byte order mark is no blank.
@@ -82,7 +83,7 @@ def read_lenient(content: bytes) -> tuple[Field, bytes, bytes]:
     content = without_wide_blanks(content)
     key, colon, value = content.partition(b":")
     key = without_wide_blanks(key).lower()
-    found = _LENIENT.match(content)
+    found = _LENIENT.match(content) if content[:1] in _FIRST_LETTERS else None
     if found:
         lenient = without_wide_blanks(found["rest"])
         separated = lenient[:1] == b":" or (found["rest"][:1] in (b" ", b"\t") and len(lenient.split()) == 1)
