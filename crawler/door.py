@@ -10,11 +10,10 @@ the refusal is recorded; if even that cannot be recorded, the crawl stops.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.core.downloader import Downloader as ScrapyDownloader
 from scrapy.core.downloader.handlers import DownloadHandlers
-from scrapy.utils.defer import deferred_from_coro, maybe_deferred_to_future
 
 from crawler.checkpoint import Checkpoint, request_facts
 from crawler.errors import SekishoSkip, SetupError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 RULE = "door"
+_Result = TypeVar("_Result")
 LONGEST_ERROR = 300
 
 
@@ -114,16 +114,18 @@ class Downloader(ScrapyDownloader):
         request: Request,
         spider: Spider | None = None,  # noqa: ARG002 - Scrapy's signature
     ) -> Deferred[Response | Request]:
-        """Pass a request through the middlewares, and give its turn back however that ends."""
-        return deferred_from_coro(self._fetch_and_release(request))
+        """Pass a request through the middlewares, and give its turn back however that ends.
 
-    async def _fetch_and_release(self, request: Request) -> Response | Request:
-        try:
-            return await maybe_deferred_to_future(super().fetch(request))
-        finally:
-            visit = self._checkpoint.visit(request)
-            if visit is not None:
-                visit.end_turn()
+        The call below must run at once and not in a task of its own: it is what makes `needs_backout` true.
+        """
+        exchange: Deferred[Response | Request] = super().fetch(request)
+        return exchange.addBoth(self._release, request)
+
+    def _release(self, result: _Result, request: Request) -> _Result:
+        visit = self._checkpoint.visit(request)
+        if visit is not None:
+            visit.end_turn()
+        return result
 
 
 def check_door(crawler: Crawler) -> None:
