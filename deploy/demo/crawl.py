@@ -65,20 +65,28 @@ def _environment(plan: Plan) -> Mapping[str, str]:
 
 
 def _run(title: str, command: list[str], plan: Plan) -> int:
-    """Run one step with its output on our terminal. Return its exit code, negative signals as 128 + n."""
+    """Run one step with its output on our terminal. Return its exit code, negative signals as 128 + n.
+
+    A terminal sends an interrupt to the step as well as to us, so we leave it to the step, which then ends in
+    order; a request to terminate reaches us alone (a container's first process), so we hand it on.
+    """
     _say(f"\n── {title}")
     try:
-        code = subprocess.run(command, cwd=ROOT, env=_environment(plan), check=False).returncode  # noqa: S603 - our own commands
+        step = subprocess.Popen(command, cwd=ROOT, env=_environment(plan))  # noqa: S603 - our own commands
     except OSError as error:
         _say(f"crawl: cannot run {command[0]}: {error}. `make crawl` sets everything up.")
         return 1
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: step.terminate())
+    code = step.wait()
     return code if code >= 0 else 128 - code
 
 
 def _steps(plan: Plan) -> list[tuple[str, list[str]]]:
     sekisho = str(Path(sys.executable).with_name("sekisho"))
     crawl = [sys.executable, "-m", "scrapy", "crawl", "site", "-a", f"url={','.join(plan.urls)}"]
-    crawl += ["-s", f"SEKISHO_LOG={plan.log}"]
+    # Warnings, progress and the closing table; `-- -s LOG_LEVEL=INFO` shows the rest.
+    crawl += ["-s", f"SEKISHO_LOG={plan.log}", "-s", "LOG_LEVEL=WARNING"]
     if plan.demo:
         crawl += ["-s", f"SEKISHO_BLOCKLISTS={DEMO_LISTS}"]
     disclosure = [sekisho, "disclosure", "build", "--log", plan.log, "--out", str(plan.out / "disclosure")]
@@ -127,8 +135,6 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if arguments is None else arguments)
     out = options.out or ROOT / "out" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     out = out.resolve()
-    # An interrupt is for the crawler, which then ends in order; we go on to check what it wrote.
-    signal.signal(signal.SIGINT, lambda *_: None)
     try:
         out.mkdir(parents=True, exist_ok=True)
         web = None if options.url else DemoWeb(access_log=out / "access.jsonl")
@@ -146,7 +152,9 @@ def main(arguments: list[str] | None = None) -> int:
         if web is not None:
             code = _report_visits(web) or code
     _say("\n── Files")
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+    # What the database keeps beside itself (journal, write-ahead log) is its own affair.
+    beside = {f"sekisho.db-{kind}" for kind in ("journal", "wal", "shm")}
+    for path in sorted(path for path in out.rglob("*") if path.is_file() and path.name not in beside):
         print(path)
     return code
 

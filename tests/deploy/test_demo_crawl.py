@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -174,3 +175,22 @@ def test_a_real_address_is_not_asked_for_while_the_contact_is_a_placeholder(tmp_
     assert "policy_scope" in result.stderr
     assert "placeholder" in result.stderr
     assert not (tmp_path / "access.jsonl").exists()
+
+
+def test_asked_to_stop_it_ends_the_crawl_in_order_and_still_checks_the_log(tmp_path):
+    command = [
+        sys.executable, str(DEMO / "crawl.py"), "--out", str(tmp_path), "--", "-s", "DOWNLOAD_DELAY=3",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    )
+    access = tmp_path / "access.jsonl"
+    deadline = time.monotonic() + 60
+    while not (access.exists() and access.stat().st_size):
+        assert time.monotonic() < deadline, "the crawl did not begin"
+        time.sleep(0.05)
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "sekisho log verify" in said
+    assert len(access.read_text(encoding="utf-8").splitlines()) < 40, "it was stopped in the middle"
