@@ -26,7 +26,7 @@ def _resolve(tickets: list[Ticket]) -> None:
         future = ticket.owner
         if isinstance(future, asyncio.Future) and not future.done():
             if ticket.error is not None:
-                future.set_exception(ticket.error)
+                future.set_exception(ticket.error.again())
             else:
                 future.set_result(ticket.receipt)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from blocklists.errors import ExitCode, SekishoError
 
 
@@ -9,6 +11,12 @@ class LogError(SekishoError):
     """The log cannot be opened, read or written; while it lasts nothing is fetched (exit 5)."""
 
     exit_code = ExitCode.REFUSED
+
+    def again(self) -> Self:
+        """Return the same error to be raised in another place, so that tracebacks do not pile up on one."""
+        copy = type(self)(*self.args)
+        copy.__cause__ = self
+        return copy
 
 
 class IntegrityError(LogError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 LOCK_TIMEOUT_S: Final = 60.0
-MULTI_ROW: Final = 64  # rows an INSERT statement holds; each size up to it is prepared once
-_STATEMENTS: Final = 2 * MULTI_ROW + 32
+_ROLLBACK: Final = "persist"
 
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: free space, then start again (a new segment is opened)",
@@ -104,7 +103,7 @@ def _connect(path: Path, mode: str, timeout: float) -> Connection:
     engine = create_engine(
         URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": mode, "uri": "true"}),
         poolclass=NullPool,
-        connect_args={"timeout": timeout, "check_same_thread": False, "cached_statements": _STATEMENTS},
+        connect_args={"timeout": timeout, "check_same_thread": False},
         isolation_level="AUTOCOMMIT",
     )
     return engine.connect()
@@ -160,7 +159,7 @@ def _sync_folder(folder: Path) -> None:
 def _prepare(connection: Connection, path: Path) -> bool:
     """Set durability, create or check the format; return whether the log was created just now."""
     raw = driver(connection)
-    journal = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "persist"
+    journal = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else _ROLLBACK
     _check_format(raw, path)  # before anything is written to a file that may belong to somebody else
     _pragma(raw, f"journal_mode={journal}", journal, path)
     _pragma(raw, "synchronous=FULL", 2, path)
@@ -199,6 +198,13 @@ def open_for_writing(path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Con
             connection.close()
         raise
     return connection
+
+
+def tidy(raw: sqlite3.Connection) -> None:
+    """Remove the empty rollback journal that stays beside the log, unless somebody else is writing."""
+    with suppress(sqlite3.Error):
+        if raw.execute("PRAGMA journal_mode").fetchone() == (_ROLLBACK,):
+            raw.execute("PRAGMA journal_mode = DELETE")
 
 
 def open_for_reading(path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Connection:

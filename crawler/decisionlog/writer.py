@@ -60,7 +60,7 @@ class Ticket(Pending):
         """Block until durable (seconds; None waits for ever) and return the receipt. Raises LogError."""
         self._writer.await_fate(self, timeout)
         if self.error is not None:
-            raise self.error
+            raise self.error.again()
         receipt = self.receipt
         if receipt is None:
             raise LogError(
@@ -213,7 +213,7 @@ class LogWriter:
             self._queue_timeout,
         )
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.again()
         if self._closing:
             raise LogError(
                 f"the log {self._store.path} is closed: nothing is appended to this segment any more"
