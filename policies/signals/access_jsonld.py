@@ -1,0 +1,184 @@
+"""Reads `isAccessibleForFree` in JSON-LD, well formed or not.
+
+Sources: https://schema.org/isAccessibleForFree, https://www.w3.org/TR/json-ld11/ and
+https://developers.google.com/search/docs/appearance/structured-data/paywalled-content.
+Any declared restriction of the page or of its parts counts, whatever else the page says. What cannot be
+parsed is searched as text, where related items cannot be told from the page: there a restriction always
+counts. Pure; bounded in time and memory; never raises.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from policies.signals.access_scope import is_list, is_place_or_event, leads_away, local_name
+from policies.signals.access_statement import (
+    Access,
+    AccessStatement,
+    Carrier,
+    read_boolean,
+    read_following_word,
+    snippet_around,
+    strictest,
+)
+from policies.signals.page_markers import ACCESSIBLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A longer script is searched as text instead of parsed: no publisher's article needs a million characters.
+PARSED_CHARACTERS = 1_000_000
+_VALUE_DEPTH = 4
+# Statements reported for one script: one decides, the others are company.
+_REPORTED = 20
+
+_KEY = re.compile(rf"{ACCESSIBLE}[\"']\s{{0,40}}:", re.IGNORECASE)
+_NAME = re.compile(ACCESSIBLE, re.IGNORECASE)
+_WRAPPING = re.compile(r"(?:(?:/\*|//)[ \t]{0,20})?(?:<!\[CDATA\[|\]\]>)(?:[ \t]{0,20}\*/)?|<!--|-->")
+_TRAILING_COMMA = re.compile(r",(?=\s{0,200}[}\]])")
+_BETWEEN_DOCUMENTS = re.compile(r"[\s,;\ufeff]*+")
+
+
+class _Members(list[tuple[str, "_Json"]]):
+    """A JSON object with every member in order, repeated names included."""
+
+
+_Json = _Members | list["_Json"] | str | bool | None
+
+# Numbers stay text: `0` and `"0"` say the same, and a number of a million digits costs nothing.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Members, parse_int=str, parse_float=str, parse_constant=str, strict=False
+)
+
+
+def _documents(text: str) -> list[_Json]:
+    """Return all JSON values that stand one after another in a text; ValueError when it is anything else."""
+    documents: list[_Json] = []
+    position = _BETWEEN_DOCUMENTS.match(text).end()  # type: ignore[union-attr] # matches everywhere
+    while position < len(text):
+        value, position = _DECODER.raw_decode(text, position)
+        documents.append(value)
+        position = _BETWEEN_DOCUMENTS.match(text, position).end()  # type: ignore[union-attr] # as above
+    return documents
+
+
+def _parse(text: str) -> tuple[list[_Json], str] | None:
+    """Return the values of a script and what had to be repaired; None when it cannot be read as JSON."""
+    if len(text) > PARSED_CHARACTERS:
+        return None
+    try:
+        return _documents(text), ""
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return _documents(_TRAILING_COMMA.sub("", _WRAPPING.sub(" ", text))), "invalid JSON, repaired"
+    except (ValueError, RecursionError):
+        return None
+
+
+def _value_members(members: _Members) -> list[_Json]:
+    """Return what a JSON-LD value object or reference holds."""
+    return [member for name, member in members if name in ("@value", "@id", "value", "name")]
+
+
+def _read_value(value: _Json, depth: int = 0) -> Access | None:
+    if isinstance(value, bool):
+        return Access.FREE if value else Access.RESTRICTED
+    if isinstance(value, str):
+        return read_boolean(value)
+    if not value:
+        return None
+    inner: list[_Json] = value if not isinstance(value, _Members) else _value_members(value)
+    if not inner or depth == _VALUE_DEPTH:
+        return Access.UNREADABLE
+    return strictest([read for member in inner if (read := _read_value(member, depth + 1)) is not None])
+
+
+def _types(members: _Members) -> frozenset[str]:
+    found: set[str] = set()
+    for name, value in members:
+        if name in ("@type", "type"):
+            entries = value if isinstance(value, list) and not isinstance(value, _Members) else [value]
+            found.update(local_name(entry) for entry in entries if isinstance(entry, str))
+    return frozenset(found)
+
+
+def _declarations(documents: list[_Json]) -> Iterator[tuple[int, Access | None, bool]]:
+    """Yield each declaration in the order of the text: its number, what it says, whether of the page.
+
+    Walks with a stack of its own: the depth of a document is its author's choice.
+    """
+    number = 0
+    stack: list[tuple[_Json, bool, bool]] = [(document, True, False) for document in reversed(documents)]
+    while stack:
+        value, of_page, declared = stack.pop()
+        if declared:
+            yield number, _read_value(value), of_page
+            number += 1
+        elif isinstance(value, _Members):
+            types = _types(value)
+            listing = is_list(types)
+            speaks = of_page and not is_place_or_event(types)
+            for name, member in reversed(value):
+                local = local_name(name)
+                if local == ACCESSIBLE:
+                    stack.append((member, speaks, True))
+                elif isinstance(member, list):
+                    away = (
+                        leads_away(frozenset((local,))) or name == "@context" or (listing and local == "item")
+                    )
+                    stack.append((member, of_page and not away, False))
+        elif isinstance(value, list):
+            stack.extend((member, of_page, False) for member in reversed(value) if isinstance(member, list))
+
+
+def find_in_text(text: str, begin: int, end: int, note: str) -> Iterator[AccessStatement]:
+    """Yield the restrictions in a stretch that is not parsed: every mention that is not plainly free."""
+    reported = 0
+    for mention in _NAME.finditer(text, begin, end):
+        word = read_following_word(text, mention.end())
+        access = read_boolean(word) if word else Access.UNREADABLE
+        if access is None or access is Access.FREE:
+            continue
+        yield AccessStatement(
+            access=access,
+            carrier=Carrier.TEXT,
+            line=text.count("\n", 0, mention.start()) + 1,
+            text=snippet_around(text, mention.start()),
+            note=note,
+        )
+        reported += 1
+        if reported == _REPORTED:
+            return
+
+
+def find_in_script(text: str, begin: int, end: int) -> Iterator[AccessStatement]:
+    """Yield what the JSON-LD script at `text[begin:end]` says about the page.
+
+    `text` is the whole page, so that lines are those of the page.
+    """
+    if _NAME.search(text, begin, end) is None:
+        return
+    parsed = _parse(text[begin:end])
+    if parsed is None:
+        yield from find_in_text(text, begin, end, "JSON-LD that cannot be parsed, read as text")
+        return
+    documents, note = parsed
+    places = [match.start() for match in _KEY.finditer(text, begin, end)] or [begin]
+    reported = 0
+    for number, access, of_page in _declarations(documents):
+        if not of_page or access is None:
+            continue
+        place = places[min(number, len(places) - 1)]
+        yield AccessStatement(
+            access=access,
+            carrier=Carrier.JSON_LD,
+            line=text.count("\n", 0, place) + 1,
+            text=snippet_around(text, place),
+            note=note,
+        )
+        reported += access is not Access.FREE
+        if reported == _REPORTED:
+            return

@@ -1,0 +1,125 @@
+"""Decides cheaply whether a page can hold any statement about access, and opens it for reading if so.
+
+Nearly every page holds none, so the look must cost microseconds: one lower-casing and three searches over
+the whole body. There is no size bound at which the look stops: it is linear, and a statement in the last
+octet of a long page counts as much as one in the first.
+Known limit: a page that spells the property with character references or escapes is not recognised.
+Pure; never raises on hostile input.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policies.signals.page_markup import Tag, read_within_budget
+from policies.signals.page_text import declared_charset, decode_narrow, decode_octets, wide_codec
+
+if TYPE_CHECKING:
+    from policies.facts import ResponseFacts
+
+ACCESSIBLE = "isaccessibleforfree"
+CONTENT_TIER = "content_tier"
+_ACCESSIBLE = ACCESSIBLE.encode()
+_CONTENT_TIER = CONTENT_TIER.encode()
+_PASSWORD = b"password"
+# The octet test for a password field; the tag reader then says whether it is one.
+_PASSWORD_TYPE = re.compile(rb"type\s{0,9}=\s{0,9}[\"']?\s{0,9}password")
+
+_HTML_TYPES = frozenset(("text/html", "application/xhtml+xml"))
+# Containers that are never a page of text, whatever they begin with.
+_NEVER_MARKUP = (
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/avif",
+    "video/",
+    "audio/",
+    "font/",
+)
+_MARKS = b"\xef\xbb\xbf\xff\xfe"
+_SPACE = b"\0 \t\r\n\f"
+_SNIFF = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Markers:
+    """Which words occur anywhere in a page: the property, the tier, a password field."""
+
+    accessible: bool
+    content_tier: bool
+    password: bool
+
+    def __bool__(self) -> bool:
+        """Whether the page must be read at all."""
+        return self.accessible or self.content_tier or self.password
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page opened for reading: its text with LF line ends, its tags, and where reading the tags stopped.
+
+    `unread_from` equals the length of `text` unless the page holds more tags than the budget.
+    """
+
+    text: str
+    tags: tuple[Tag, ...]
+    unread_from: int
+    markers: Markers
+
+
+NO_MARKERS = Markers(accessible=False, content_tier=False, password=False)
+
+
+def find_markers(octets: bytes) -> Markers:
+    """Return which words occur in octets of an encoding that contains ASCII, whatever their case."""
+    lowered = octets.lower()
+    accessible = _ACCESSIBLE in lowered
+    content_tier = _CONTENT_TIER in lowered
+    password = _PASSWORD in lowered and _PASSWORD_TYPE.search(lowered) is not None
+    if accessible or content_tier or password:
+        return Markers(accessible=accessible, content_tier=content_tier, password=password)
+    return NO_MARKERS
+
+
+def is_markup(media_type: str, body: bytes) -> bool:
+    """Tell whether a response is read as HTML.
+
+    HTML and XHTML always; known media never; everything else, a missing type included, when it begins like
+    markup and is not plainly another XML language.
+    """
+    if media_type in _HTML_TYPES:
+        return True
+    if media_type.startswith(_NEVER_MARKUP):
+        return False
+    head = body[:_SNIFF].lstrip(_MARKS).lstrip(_SPACE)
+    if not head.startswith(b"<"):
+        return False
+    if media_type.endswith(("xml", "/rss", "/atom")) or head.startswith((b"<?xml", b"<\0?\0x")):
+        return b"<html" in head.replace(b"\0", b"").lower()
+    return True
+
+
+def open_page(response: ResponseFacts) -> Page | None:
+    """Return the page opened for reading, or None when it is not HTML or holds none of the words."""
+    body = response.body
+    if not body or not is_markup(response.media_type, body):
+        return None
+    charset = declared_charset(response.header("content-type"))
+    markers = find_markers(body)
+    wide = wide_codec(body, charset)
+    if wide:
+        text = decode_octets(body, wide)
+        markers_when_decoded = find_markers(text.encode("utf-8", "replace"))
+        if markers_when_decoded:
+            markers = markers_when_decoded
+        elif markers:
+            text = decode_narrow(body, "")
+    elif markers:
+        text = decode_narrow(body, charset)
+    if not markers:
+        return None
+    tags, unread_from = read_within_budget(text)
+    return Page(text=text, tags=tags, unread_from=unread_from, markers=markers)

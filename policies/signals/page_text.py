@@ -1,0 +1,120 @@
+"""Reads the octets of a page as text, so that no encoding hides a statement.
+
+Order of belief follows the WHATWG Encoding and HTML standards (https://encoding.spec.whatwg.org/,
+https://html.spec.whatwg.org/#determining-the-character-encoding): byte order mark, then the charset of
+Content-Type, then the page's own `<meta charset>`; UTF-16 without any label is recognised by its zero octets.
+Only encodings that browsers read are known: others (UTF-7, punycode, …) would let a page hide its words.
+Decides nothing about access; imports the standard library only and never raises on hostile input.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+# Labels as Python's codec names them, and the wider codec that browsers use in their place.
+_CODECS = {
+    "utf-8": "utf-8",
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "shift_jis": "cp932",
+    "cp932": "cp932",
+    "euc_jp": "euc_jp",
+    "iso2022_jp": "iso2022_jp",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "gb18030": "gb18030",
+    "big5": "big5hkscs",
+    "big5hkscs": "big5hkscs",
+    "euc_kr": "cp949",
+    "cp949": "cp949",
+    "tis-620": "cp874",
+    "cp874": "cp874",
+    "koi8-r": "koi8-r",
+    "koi8-u": "koi8-u",
+    "cp866": "cp866",
+    "mac-roman": "mac-roman",
+    **{f"iso8859-{part}": f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)},
+    **{f"cp125{part}": f"cp125{part}" for part in range(9)},
+}
+_WIDE_CODECS = {
+    "utf-16": "utf-16",
+    "utf-16-le": "utf-16-le",
+    "utf-16-be": "utf-16-be",
+    "utf-32": "utf-32",
+    "utf-32-le": "utf-32-le",
+    "utf-32-be": "utf-32-be",
+}
+# The four-octet mark comes first: the UTF-16 mark is its beginning.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CHARSET = re.compile(r"charset[ \t]*=[ \t]*[\"']?[ \t]*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_META_CHARSET = re.compile(
+    rb"charset[ \t\r\n]{0,9}=[ \t\r\n]{0,9}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
+)
+_PRESCAN = 4096
+_ZERO_SAMPLE = 256
+
+
+def _codec(label: str) -> str:
+    """Return Python's name of a declared encoding, empty when there is no such text encoding."""
+    try:
+        return codecs.lookup(label).name
+    except (LookupError, ValueError):
+        return ""
+
+
+def declared_charset(content_type: str | None) -> str:
+    """Return the codec name that a Content-Type header declares, empty when none or unknown."""
+    found = _CHARSET.search(content_type[:_PRESCAN]) if content_type else None
+    return _codec(found[1]) if found else ""
+
+
+def wide_codec(body: bytes, charset: str) -> str:
+    """Return the codec of a page whose ASCII letters take more than one octet, else an empty string.
+
+    Such a page must be decoded before words can be searched in it. `charset` comes from `declared_charset`.
+    """
+    for mark, codec in _MARKS:
+        if body.startswith(mark):
+            return codec
+    sample = body[:_ZERO_SAMPLE]
+    zeros = sample.count(0)
+    if zeros * 3 >= len(sample) > 1:
+        even, odd = sample[0::2].count(0), sample[1::2].count(0)
+        if zeros * 3 >= len(sample) * 2:
+            return "utf-32-be" if sample[0] == 0 else "utf-32-le"
+        return "utf-16-be" if even > odd else "utf-16-le"
+    return _WIDE_CODECS.get(charset, "")
+
+
+def _narrow_codec(body: bytes, charset: str) -> str:
+    if body.startswith(codecs.BOM_UTF8):
+        return "utf-8"
+    if charset in _CODECS:
+        return _CODECS[charset]
+    found = _META_CHARSET.search(body, 0, _PRESCAN)
+    return _CODECS.get(_codec(found[1].decode("ascii")), "utf-8") if found else "utf-8"
+
+
+def decode_octets(body: bytes, codec: str) -> str:
+    """Return octets as text: undecodable ones replaced, line ends as LF, no mark, no NUL.
+
+    HTML reads CR LF and CR as one line end and NUL as U+FFFD; lines of evidence are counted in that text.
+    """
+    try:
+        text = body.decode(codec, errors="replace")
+    except (LookupError, ValueError):
+        text = body.decode("utf-8", errors="replace")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.removeprefix("\ufeff").replace("\0", "\ufffd")
+
+
+def decode_narrow(body: bytes, charset: str) -> str:
+    """Return a page in an encoding that contains ASCII as text, by mark, header or `<meta>`."""
+    return decode_octets(body, _narrow_codec(body, charset))

@@ -1,0 +1,44 @@
+"""Reads everything that a page's structured data says about free access to it.
+
+Sources: https://schema.org/isAccessibleForFree and
+https://developers.google.com/search/docs/appearance/structured-data/paywalled-content, in JSON-LD, microdata
+and RDFa. A page that says "free" of itself and "not free" of one of its parts restricts: any declared
+restriction counts. Decides nothing; pure; never raises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from policies.signals.access_jsonld import find_in_script, find_in_text
+from policies.signals.access_microdata import find_in_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.signals.access_statement import AccessStatement
+    from policies.signals.page_markers import Page
+
+_JSON_LD = ("ld+json", "json+ld", "jsonld")
+
+
+def _in_scripts(page: Page) -> Iterator[AccessStatement]:
+    for tag in page.tags:
+        if tag.name == "script" and not tag.closing and tag.content_end > tag.end:
+            kind = tag.attributes().get("type", "").lower()
+            if any(word in kind for word in _JSON_LD):
+                yield from find_in_script(tag.text, tag.end, tag.content_end)
+
+
+def parse_free_access(page: Page) -> tuple[AccessStatement, ...]:
+    """Return what a page's structured data says about itself, JSON-LD first, each in the order of the page.
+
+    Of a page with more tags than the budget the unread rest is searched as text.
+    """
+    if not page.markers.accessible:
+        return ()
+    return (
+        *_in_scripts(page),
+        *find_in_tags(page.tags),
+        *find_in_text(page.text, page.unread_from, len(page.text), "behind the tag budget, read as text"),
+    )
