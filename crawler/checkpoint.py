@@ -8,20 +8,18 @@ no opinion: rules judge, the recorder writes down what they said. One instance p
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from blocklists.host import split_origin
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SekishoSkip, SetupError
 from crawler.pacer import LocalPacer
 from crawler.permits import Permit, PermitBook
 from crawler.recorder import Recorder
 from crawler.tally import Tally
+from crawler.visit import Visit, request_facts
 from policies.agents import has_placeholder_contact
-from policies.facts import RequestFacts
-from policies.vocabulary import Action, Origin, RequestKind
+from policies.vocabulary import Action, RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,51 +32,13 @@ if TYPE_CHECKING:
     from blocklists.snapshot import Snapshot
     from crawler.config import Config
     from crawler.decisionlog.aio import AsyncLog
-    from crawler.decisionlog.record import Receipt
-    from crawler.pacer import Pacer, Turn
+    from crawler.pacer import Pacer
     from crawler.refusals import Refusals
     from crawler.site_files import SiteFiles
     from policies.agents import LoadedAgent
     from policies.vocabulary import Assessment, Verdict
 
 _checkpoints: WeakKeyDictionary[Crawler, Checkpoint] = WeakKeyDictionary()
-
-
-@dataclass(slots=True)
-class Visit:
-    """One request on its way: its facts, what the rules said so far, and where its decision stands."""
-
-    facts: RequestFacts
-    attempt: int
-    verdicts: list[Verdict] = field(default_factory=list)
-    receipt: Receipt | None = None
-    turn: Turn | None = None
-
-    def end_turn(self) -> None:
-        """Give the turn back if one is held."""
-        if self.turn is not None:
-            self.turn.done()
-            self.turn = None
-
-
-def request_facts(request: Request, kind: RequestKind, user_agent: str) -> RequestFacts:
-    """Return the facts of a Scrapy request as it would be sent."""
-    url = request.url
-    parts = split_origin(url)
-    origin = Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None
-    hops = request.meta.get("redirect_urls")
-    referer = None if hops else request.headers.get(b"Referer")
-    parent = str(hops[-1]) if hops else referer.decode("utf-8", "replace") if referer else None
-    authority = url.split("://", 1)[-1].split("/", 1)[0]
-    return RequestFacts(
-        url=url,
-        method=request.method,
-        user_agent=user_agent,
-        kind=kind,
-        origin=origin,
-        parent_url=parent,
-        carries_credentials="@" in authority or b"Authorization" in request.headers,
-    )
 
 
 class Checkpoint:
@@ -175,7 +135,7 @@ class Checkpoint:
 
     async def permit(self, request: Request, visit: Visit) -> None:
         """Record the decision to fetch, wait until it is durable, and issue its permit."""
-        visit.receipt = await self.record.fetch(visit.facts, visit.verdicts, visit.attempt)
+        visit.receipt = await self.record.fetch(visit)
         self.tally.fetched += 1
         permit = Permit(
             method=visit.facts.method,
@@ -187,17 +147,8 @@ class Checkpoint:
 
     def judge_response(self, visit: Visit, assessment: Assessment, response: Response) -> Verdict:
         """Record what the response rules said and return the verdict that decided."""
-        if visit.receipt is None:
-            raise SetupError(f"a response for {visit.facts.url} came without a recorded decision")
         deciding = assessment.deciding
-        self.record.response(
-            visit.facts,
-            visit.receipt,
-            visit.attempt,
-            verdicts=assessment.verdicts,
-            deciding=deciding,
-            response=response,
-        )
+        self.record.response(visit, assessment.verdicts, deciding, response)
         if deciding.action is Action.KEEP:
             self.tally.kept += 1
             self.tally.kept_bytes += len(response.body)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from scrapy.core.downloader import Downloader as ScrapyDownloader
 from scrapy.core.downloader.handlers import DownloadHandlers
 
-from crawler.checkpoint import Checkpoint, request_facts
+from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
+from crawler.visit import request_facts
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.internet.defer import Deferred
 
-    from crawler.permits import Permit
 
 logger = logging.getLogger(__name__)
 RULE = "door"
@@ -79,20 +79,12 @@ class GuardedHandlers(DownloadHandlers):
             response = await super().download_request_async(request)
         except BaseException as error:
             visit.end_turn()
-            self._failed(request, permit, error)
+            checkpoint.tally.failed += 1
+            checkpoint.record.failed(visit, permit.receipt, _short(error))
             raise
         visit.end_turn()
-        checkpoint.record.outcome(visit.facts, permit.receipt, visit.attempt, response=response)
+        checkpoint.record.received(visit, permit.receipt, response)
         return response
-
-    def _failed(self, request: Request, permit: Permit, error: BaseException) -> None:
-        visit = self._checkpoint.visit(request)
-        if visit is None:
-            return
-        self._checkpoint.tally.failed += 1
-        self._checkpoint.record.outcome(
-            visit.facts, permit.receipt, visit.attempt, response=None, error=_short(error)
-        )
 
 
 class Downloader(ScrapyDownloader):

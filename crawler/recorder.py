@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from blocklists.domain import registrable_domain
 from crawler.decisionlog.record import Document, Entry
+from crawler.errors import SetupError
 from policies.basis import encode_basis
 from policies.vocabulary import Action, Assessment, Reason, Stage
 
@@ -22,10 +23,25 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.aio import AsyncLog
     from crawler.decisionlog.record import Receipt
+    from crawler.visit import Visit
     from policies.facts import RequestFacts
-    from policies.vocabulary import Verdict
+    from policies.vocabulary import RequestKind, Verdict
 
 REMEMBERED_BASES = 4_096
+
+
+class _About(TypedDict):
+    agent: str
+    policy_sha256: str
+    blocklist_sha256: str
+    kind: RequestKind
+    method: str
+    url: str
+    parent_url: str | None
+    host: str | None
+    domain: str | None
+    ref_idx: int
+    attempt: int
 
 
 def media_type(response: Response) -> str | None:
@@ -77,11 +93,12 @@ class Recorder:
             attempt=attempt,
         )
 
-    async def fetch(self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int) -> Receipt:
-        """Record a decision to fetch; return when it is durable. LogError when it cannot be."""
-        return await self._log.append_durable(
-            self._request_entry(facts, verdicts, Action.FETCH.value, Reason.ALLOWED.value, attempt)
+    async def fetch(self, visit: Visit) -> Receipt:
+        """Record the decision to fetch; return when it is durable. LogError when it cannot be."""
+        entry = self._request_entry(
+            visit.facts, visit.verdicts, Action.FETCH.value, Reason.ALLOWED.value, visit.attempt
         )
+        return await self._log.append_durable(entry)
 
     def refusal(self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int = 0) -> None:
         """Record a decision not to fetch; the last verdict decides."""
@@ -90,79 +107,78 @@ class Recorder:
             self._request_entry(facts, verdicts, deciding.action.value, deciding.reason.value, attempt)
         )
 
-    def outcome(
-        self,
-        facts: RequestFacts,
-        receipt: Receipt,
-        attempt: int,
-        *,
-        response: Response | None,
-        error: str | None = None,
-    ) -> None:
-        """Record what came of a request that left: status and octets, or the error."""
-        received = response is not None
+    def received(self, visit: Visit, receipt: Receipt, response: Response) -> None:
+        """Record what came back of a request that left: status, octets, digest and media type."""
+        body = response.body
         self._log.append(
             Entry(
                 stage=Stage.OUTCOME,
-                verdict="received" if received else "failed",
-                reason=(Reason.RECEIVED if received else Reason.ERROR_NETWORK).value,
-                agent=self._agent,
-                policy_sha256=self._policy,
-                blocklist_sha256=self._lists,
-                kind=facts.kind,
-                method=facts.method,
-                url=facts.url,
-                parent_url=facts.parent_url,
-                host=facts.host or None,
-                domain=registrable_domain(facts.host) if facts.host else None,
-                ref_idx=receipt.idx,
-                attempt=attempt,
-                status=response.status if response is not None else None,
-                size=len(response.body) if response is not None else None,
-                body_sha256=hashlib.sha256(response.body).hexdigest() if response is not None else None,
-                media_type=media_type(response) if response is not None else None,
+                verdict="received",
+                reason=Reason.RECEIVED.value,
+                **self._about(visit, receipt),
+                status=response.status,
+                size=len(body),
+                body_sha256=visit.digest(body),
+                media_type=media_type(response),
+            )
+        )
+
+    def failed(self, visit: Visit, receipt: Receipt, error: str) -> None:
+        """Record that a request left and no answer came, with the error in one line."""
+        self._log.append(
+            Entry(
+                stage=Stage.OUTCOME,
+                verdict="failed",
+                reason=Reason.ERROR_NETWORK.value,
+                **self._about(visit, receipt),
                 error=error,
             )
         )
 
     def response(
         self,
-        facts: RequestFacts,
-        receipt: Receipt,
-        attempt: int,
-        *,
+        visit: Visit,
         verdicts: Sequence[Verdict],
         deciding: Verdict,
         response: Response,
         document: bytes | None = None,
     ) -> None:
         """Record whether a response was kept. `document` is stored as evidence (a site file's octets)."""
+        if visit.receipt is None:
+            raise SetupError(f"a response for {visit.facts.url} came without a recorded decision")
         kept = deciding.action is Action.KEEP
-        documents = [Document(kind=facts.kind.value, body=document)] if document is not None else []
+        body = response.body
         self._log.append(
             Entry(
                 stage=Stage.RESPONSE,
                 verdict=deciding.action.value,
                 reason=deciding.reason.value,
-                agent=self._agent,
-                policy_sha256=self._policy,
-                blocklist_sha256=self._lists,
-                kind=facts.kind,
-                method=facts.method,
-                url=facts.url,
-                parent_url=facts.parent_url,
-                host=facts.host or None,
-                domain=registrable_domain(facts.host) if facts.host else None,
+                **self._about(visit, visit.receipt),
                 basis=self._basis(verdicts),
-                ref_idx=receipt.idx,
-                attempt=attempt,
                 status=response.status,
-                size=len(response.body) if kept else 0,
-                body_sha256=hashlib.sha256(response.body).hexdigest() if kept else None,
+                size=len(body) if kept else 0,
+                body_sha256=visit.digest(body) if kept else None,
                 media_type=media_type(response),
             ),
-            documents,
+            () if document is None else (Document(kind=visit.facts.kind.value, body=document),),
         )
+
+    def _about(self, visit: Visit, receipt: Receipt) -> _About:
+        """Return what every record says of the request that it belongs to."""
+        facts = visit.facts
+        return {
+            "agent": self._agent,
+            "policy_sha256": self._policy,
+            "blocklist_sha256": self._lists,
+            "kind": facts.kind,
+            "method": facts.method,
+            "url": facts.url,
+            "parent_url": facts.parent_url,
+            "host": facts.host or None,
+            "domain": registrable_domain(facts.host) if facts.host else None,
+            "ref_idx": receipt.idx,
+            "attempt": visit.attempt,
+        }
 
     async def note(
         self, reason: Reason, document: Document | None = None, *, extra: Sequence[Document] = ()

@@ -10,7 +10,8 @@ import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from crawler.checkpoint import Checkpoint, request_facts
+from crawler.checkpoint import Checkpoint
+from crawler.visit import request_facts
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:

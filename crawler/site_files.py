@@ -195,13 +195,7 @@ class SiteFiles:
             evidence = Evidence(source="response header Location", note=note)
             verdict = Verdict(rule=RULE, action=Action.KEEP, reason=Reason.SITE_FILE, evidence=(evidence,))
         self._checkpoint.record.response(
-            visit.facts,
-            visit.receipt,
-            visit.attempt,
-            verdicts=(verdict,),
-            deciding=verdict,
-            response=response,
-            document=cut_to_limit(response.body)[0],
+            visit, (verdict,), verdict, response, document=cut_to_limit(response.body)[0]
         )
 
     async def _announce(self, request: Request, response: Response) -> None:

@@ -107,7 +107,7 @@ def readings_from_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, R
                 for origin in origins:
                     found[origin] = (await site_files.robots(origin)).readings
             return
-            yield  # makes this an asynchronous generator, which is what Scrapy wants
+            yield  # type: ignore[unreachable] # makes it an asynchronous generator, as Scrapy wants
 
     process = AsyncCrawlerProcess(site.settings)
     process.crawl(ExplainSpider)

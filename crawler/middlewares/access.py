@@ -8,6 +8,7 @@ retried, and its redirect is not followed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-    from crawler.checkpoint import Visit
+    from crawler.visit import Visit
 
 # Refused as content, yet nothing that Scrapy does next goes round a refusal: a redirect is judged anew, an
 # error may be retried. The body is dropped all the same.
@@ -77,6 +78,7 @@ class AccessHeadMiddleware(_Access):
         if visit.facts.kind is not RequestKind.PAGE:
             return response
         facts = response_facts(request, response)
+        visit.response = facts
         assessment = judge_response_head(request.url, facts)
         if assessment.passes:
             return response
@@ -101,7 +103,11 @@ class AccessPageMiddleware(_Access):
         visit = self._visit(request)
         if visit.facts.kind is not RequestKind.PAGE or not 200 <= response.status < 300:  # noqa: PLR2004
             return response  # judged by its head
-        assessment = judge_response_body(response_facts(request, response))
+        # Only the body can differ from what was seen next to the network: it is decoded now.
+        facts = visit.response or response_facts(request, response)
+        if facts.body is not response.body:
+            facts = replace(facts, body=response.body)
+        assessment = judge_response_body(facts)
         verdict = self._checkpoint.judge_response(visit, assessment, response)
         if not verdict.action.passes:
             raise SekishoSkip(verdict, request.url)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-    from crawler.checkpoint import Visit
+    from crawler.visit import Visit
 
 RULE = "record"
 

@@ -7,6 +7,7 @@ usable authority, and loopback only for an agent whose contact is a placeholder.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ LONGEST_URL = 65_536  # octets; longer ones are refused whatever URLLENGTH_LIMIT
 _PASS = Verdict(rule=RULE, action=Action.FETCH, reason=Reason.ALLOWED)
 
 
+@lru_cache(maxsize=4096)
 def is_loopback(host: str) -> bool:
     """Whether a canonical host can only be this machine: loopback addresses and RFC 6761 `localhost`."""
     if host == "localhost" or host.endswith(".localhost"):
@@ -49,7 +51,9 @@ def judge_scope(request: RequestFacts, *, loopback_only: bool) -> Verdict:
         note = "no http or https address with a valid host and port"
         return _refusal(Reason.UNPARSABLE_URL, "request URL", note)
     if request.method not in METHODS:
-        return _refusal(Reason.POLICY_SCOPE, "request method", f"{request.method}: only GET and HEAD are sent")
+        return _refusal(
+            Reason.POLICY_SCOPE, "request method", f"{request.method}: only GET and HEAD are sent"
+        )
     if request.carries_credentials:
         note = "credentials in the URL or an Authorization header: they would open an access restriction"
         return _refusal(Reason.POLICY_SCOPE, "request credentials", note)

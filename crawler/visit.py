@@ -1,0 +1,80 @@
+"""A visit: one request on its way, what the rules said of it so far, and where its decision stands."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from blocklists.host import split_origin
+from policies.facts import RequestFacts
+from policies.vocabulary import Origin
+
+if TYPE_CHECKING:
+    from scrapy import Request
+
+    from crawler.decisionlog.record import Receipt
+    from crawler.pacer import Turn
+    from policies.facts import ResponseFacts
+    from policies.vocabulary import RequestKind, Verdict
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request on its way: its facts, what the rules said so far, and where its decision stands."""
+
+    facts: RequestFacts
+    attempt: int
+    verdicts: list[Verdict] = field(default_factory=list)
+    receipt: Receipt | None = None
+    turn: Turn | None = None
+    response: ResponseFacts | None = None
+    digested: tuple[bytes, str] | None = None
+
+    def digest(self, body: bytes) -> str:
+        """Return the hex SHA-256 of a body, computed once while it stays the same object."""
+        if self.digested is None or self.digested[0] is not body:
+            self.digested = (body, hashlib.sha256(body).hexdigest())
+        return self.digested[1]
+
+    def end_turn(self) -> None:
+        """Give the turn back if one is held."""
+        if self.turn is not None:
+            self.turn.done()
+            self.turn = None
+
+
+_PREFIX = re.compile(r"[^:/?#]+://[^/?#\\]*")
+
+
+@lru_cache(maxsize=8192)
+def _origin(prefix: str) -> tuple[Origin | None, bool]:
+    """Return the origin that a URL's scheme and authority name, and whether they hold user information."""
+    parts = split_origin(prefix)
+    origin = Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None
+    return origin, "@" in prefix
+
+
+def request_facts(request: Request, kind: RequestKind, user_agent: str) -> RequestFacts:
+    """Return the facts of a Scrapy request as it would be sent."""
+    url = request.url
+    found = _PREFIX.match(url)
+    # A backslash after the authority is part of what is judged: readers disagree on it.
+    prefix = (
+        url[: found.end() + 1] if found and url[found.end() : found.end() + 1] == "\\" else found and found[0]
+    )
+    origin, has_userinfo = _origin(prefix) if prefix else (None, False)
+    hops = request.meta.get("redirect_urls")
+    referer = None if hops else request.headers.get(b"Referer")
+    parent = str(hops[-1]) if hops else referer.decode("utf-8", "replace") if referer else None
+    return RequestFacts(
+        url=url,
+        method=request.method,
+        user_agent=user_agent,
+        kind=kind,
+        origin=origin,
+        parent_url=parent,
+        carries_credentials=has_userinfo or b"Authorization" in request.headers,
+    )
