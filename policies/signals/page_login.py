@@ -106,6 +106,8 @@ def find_login_form(page: Page) -> LoginForm | None:
     position = 0
     for tag in page.tags:
         weigher.add_text(page.text[position : tag.start])
+        if weigher.weight >= LITTLE_TEXT:
+            return None
         position = tag.content_end
         if tag.closing:
             weigher.close(tag.name)

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +22,10 @@ TAG_BUDGET = 200_000
 # Attributes of one tag that are looked at; browsers keep the first of a name, so do we.
 _ATTRIBUTE_BUDGET = 2_000
 
-_OPENING = re.compile(
-    r"<(?:(?P<comment>!--)|(?P<bogus>[!?]|/(?![A-Za-z]))|(?P<slash>/?)(?P<name>[A-Za-z][^ \t\n\f/>]*+))"
-)
+# Groups: start of a comment; of something else that is no tag; slash of an end tag; name.
+_OPENING = re.compile(r"<(?:(!--)|([!?]|/(?![A-Za-z]))|(/?)([A-Za-z][^ \t\n\f/>]*+))")
 _COMMENT_END = re.compile(r"--!?>")
+_BOGUS_END = re.compile(r">")
 _SPACE = r"[ \t\n\f]*+"
 _NAME = r"[^ \t\n\f/>][^ \t\n\f/>=]*+"
 # Possessive throughout: nothing is ever scanned twice, except once for the last unclosed quote of a page.
@@ -46,9 +45,10 @@ VOID = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tag:
+class Tag(NamedTuple):
     """One start or end tag. `name` is lower case; `start` and `end` are its offsets in the page's text.
+
+    A named tuple, because a page makes a thousand of them and this takes a quarter of a dataclass's time.
 
     `content_end` is where the raw content of a script, style, textarea or title ends; else it equals `end`.
     """
@@ -94,27 +94,24 @@ def read_tags(text: str, *, start: int = 0) -> Iterator[Tag]:
     """Yield the tags of a page in order, comments and raw content skipped; the caller keeps the budget."""
     position = start
     length = len(text)
-    while (opening := _OPENING.search(text, position)) is not None:
+    search, skip_rest = _OPENING.search, _REST_OF_TAG.match
+    while (opening := search(text, position)) is not None:
         begin = opening.start()
-        if opening["comment"]:
+        comment, _, slash, name = opening.groups()
+        if name is None:
             # `<!-->` is a whole comment: its end may begin with the dashes of its start.
-            closed = _COMMENT_END.search(text, begin + 2)
+            closed = _COMMENT_END.search(text, begin + 2) if comment else _BOGUS_END.search(text, begin)
             position = closed.end() if closed else length
             continue
-        if opening["bogus"]:
-            closing_at = text.find(">", begin)
-            position = closing_at + 1 if closing_at >= 0 else length
-            continue
-        name = opening["name"].lower()
-        rest = _REST_OF_TAG.match(text, opening.end())
+        name = name.lower()
+        rest = skip_rest(text, opening.end())
         end = content_end = rest.end() if rest else opening.end()
-        closing = bool(opening["slash"])
         # An empty-element tag has no content in XHTML and SVG; in HTML it has, and reading that as markup
         # errs on the side of finding a statement.
-        if not closing and name in _RAW_END and not text.endswith("/>", begin, end):
+        if not slash and name in _RAW_END and not text.endswith("/>", begin, end):
             ended = _RAW_END[name].search(text, end)
             content_end = ended.start() if ended else length
-        yield Tag(text=text, name=name, closing=closing, start=begin, end=end, content_end=content_end)
+        yield Tag(text, name, bool(slash), begin, end, content_end)
         position = content_end
 
 

@@ -8,10 +8,13 @@ restriction counts. Decides nothing; pure; never raises.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from policies.signals.access_jsonld import find_in_script, find_in_text
 from policies.signals.access_microdata import find_in_tags
+from policies.signals.page_markers import ACCESSIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from policies.signals.access_statement import AccessStatement
     from policies.signals.page_markers import Page
 
+_NAME = re.compile(ACCESSIBLE, re.IGNORECASE)
 _JSON_LD = ("ld+json", "json+ld", "jsonld")
 
 
@@ -30,6 +34,16 @@ def _in_scripts(page: Page) -> Iterator[AccessStatement]:
                 yield from find_in_script(tag.text, tag.end, tag.content_end)
 
 
+def _is_in_a_tag(page: Page) -> bool:
+    """Tell whether a tag itself names the property; most pages name it in scripts only."""
+    starts = [tag.start for tag in page.tags]
+    for mention in _NAME.finditer(page.text, 0, page.unread_from):
+        number = bisect_right(starts, mention.start()) - 1
+        if number >= 0 and page.tags[number].end > mention.start():
+            return True
+    return False
+
+
 def parse_free_access(page: Page) -> tuple[AccessStatement, ...]:
     """Return what a page's structured data says about itself, JSON-LD first, each in the order of the page.
 
@@ -39,6 +53,6 @@ def parse_free_access(page: Page) -> tuple[AccessStatement, ...]:
         return ()
     return (
         *_in_scripts(page),
-        *find_in_tags(page.tags),
+        *(find_in_tags(page.tags) if _is_in_a_tag(page) else ()),
         *find_in_text(page.text, page.unread_from, len(page.text), "behind the tag budget, read as text"),
     )

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.signals.page_text import declared_charset, decode_narrow, wide_codec
+
+TEXT = "<html>表示と予約</html>"
+
+
+@pytest.mark.parametrize("codec", ["cp932", "euc_jp", "iso2022_jp", "utf-8"])
+def test_the_header_names_the_encoding(codec):
+    charset = declared_charset(f'text/html; Charset="{codec}"')
+    assert decode_narrow(TEXT.encode(codec), charset) == TEXT
+
+
+def test_the_page_names_it_when_the_header_does_not():
+    html = "<meta charset='Shift_JIS'>" + TEXT
+    assert decode_narrow(html.encode("cp932"), "") == html
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_wide_text_is_recognised_without_a_label(codec):
+    assert wide_codec(("<!doctype html><html lang=en>" + TEXT).encode(codec), "") == codec
+
+
+def test_line_ends_and_zero_octets_are_those_of_html():
+    assert decode_narrow(b"\xef\xbb\xbfa\r\nb\rc\0", "") == "a\nb\nc\ufffd"
+
+
+@given(st.binary(), st.text())
+def test_no_octets_and_no_label_raise(octets, label):
+    decode_narrow(octets, declared_charset(f"text/html; charset={label}"))
+    wide_codec(octets, declared_charset(f"charset={label}"))
