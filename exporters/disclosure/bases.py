@@ -1,8 +1,8 @@
-"""Reads the bases of decisions again: was the rule consulted, and did it let the request pass?
+"""Reads the bases of decisions again: whether the rule was consulted, and whether it let the request pass.
 
-A `fetch` whose own basis holds a refusal, or lacks the verdict of the rule that a promise rests on, contradicts
-that promise, whatever the record's verdict says. Many decisions share one basis, so each is read once.
-Asks the log; writes nothing.
+A decision whose own basis holds a refusal, or lacks the verdict of the rule that a promise rests on,
+contradicts that promise, whatever the record's verdict says. Many decisions share one basis, so each is
+read once. Asks the log; writes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from exporters.disclosure.figures import Query, ask
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from exporters.disclosure.figures import Log, Scope
     from policies.vocabulary import Assessment, Reason
@@ -45,7 +45,6 @@ KEEP_BASES = Query(
 class Doubt:
     """Digests of bases that do not carry the promise (at most `NAMED`), of `documents` that were read."""
 
-    id: str
     digests: tuple[str, ...]
     documents: int
 
@@ -72,36 +71,23 @@ class Bases:
         except ValueError:
             return None
 
-    def _doubtful(
-        self, query: Query, scope: Scope, identity: str, fault: Callable[[Assessment], bool]
-    ) -> Doubt:
+    def doubtful(self, query: Query, scope: Scope, rule: str, reasons: Collection[Reason]) -> Doubt:
+        """Return the bases in which a rule is missing or refuses, or that refuse for one of the reasons.
+
+        `query` is `PERMIT_BASES` or `KEEP_BASES`; an empty `rule` need not have been consulted.
+        """
         digests = [str(row[0]) for row in ask(self._log, query, scope).rows]
-        doubtful = []
-        for sha256 in digests:
-            assessment = self.read(sha256)
-            if assessment is None or fault(assessment):
-                doubtful.append(sha256)
-        return Doubt(id=identity, digests=tuple(doubtful[:NAMED]), documents=len(digests))
+        found = tuple(sha256 for sha256 in digests if self._contradicts(sha256, rule, reasons))
+        return Doubt(digests=found[:NAMED], documents=len(digests))
 
-    def doubtful_permits(self, scope: Scope, rule: str, reasons: Collection[Reason]) -> Doubt:
-        """Return the bases of page permits in which a rule is missing or refuses, or a reason refuses."""
-
-        def fault(assessment: Assessment) -> bool:
-            consulted = [verdict for verdict in assessment.verdicts if verdict.rule == rule]
-            refused = any(
-                not verdict.action.passes and (verdict.rule == rule or verdict.reason in reasons)
-                for verdict in assessment.verdicts
-            )
-            return not consulted or refused
-
-        return self._doubtful(PERMIT_BASES, scope, "permit_against_its_basis", fault)
-
-    def doubtful_keeps(self, scope: Scope, reasons: Collection[Reason]) -> Doubt:
-        """Return the bases of kept pages in which a verdict refuses for one of the reasons."""
-
-        def fault(assessment: Assessment) -> bool:
-            return any(
-                not verdict.action.passes and verdict.reason in reasons for verdict in assessment.verdicts
-            )
-
-        return self._doubtful(KEEP_BASES, scope, "kept_against_its_basis", fault)
+    def _contradicts(self, sha256: str, rule: str, reasons: Collection[Reason]) -> bool:
+        assessment = self.read(sha256)
+        if assessment is None:
+            return True
+        verdicts = assessment.verdicts
+        if rule and all(verdict.rule != rule for verdict in verdicts):
+            return True
+        return any(
+            not verdict.action.passes and (verdict.rule == rule or verdict.reason in reasons)
+            for verdict in verdicts
+        )

@@ -129,8 +129,8 @@ def encode_disclosure(document: Disclosure) -> bytes:
             "segments_checked": document.verification.segments,
             "problem": document.verification.problem or None,
             "segments": [
-                {"segment": segment.id, "run": segment.run, "size": segment.size, "root": segment.root or None,
-                 "opened_us": segment.opened_us, "sealed": segment.sealed}
+                {"segment": segment.id, "run": segment.run, "size": segment.size,
+                 "root": segment.root or None, "opened_us": segment.opened_us, "sealed": segment.sealed}
                 for segment in document.segments
             ],
         },

@@ -1,6 +1,6 @@
-"""What the operator claims of the crawler, each claim tested against the log: supported, contradicted, not tested.
+"""What the operator claims of the crawler, each claim tested against the log.
 
-A test counts the records that it looked at and the records that contradict the claim, and names some of those.
+A test counts the records that it looked at and those that contradict the claim, and names some of those.
 A claim without anything to look at is not tested, never supported. One contradiction is enough: no share of
 good conduct outweighs it (PC-E.2). The promises come from the agent's `honours`; the rest from what the
 disclosure itself says. Asks the log; writes nothing.
@@ -12,20 +12,39 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from exporters.disclosure.bases import NAMED, Bases, Doubt
+from exporters.disclosure.bases import KEEP_BASES, NAMED, PERMIT_BASES, Bases
 from exporters.disclosure.families import FAMILIES, Family
-from exporters.disclosure.figures import Figure, Query, ask
+from exporters.disclosure.probes import (
+    DISGUISED_PAGE,
+    KEEP,
+    OTHER_REQUEST,
+    PAGE_PERMIT,
+    PERMIT,
+    PERMIT_USED_TWICE,
+    UNARMED,
+    VISITED_THOUGH_LISTED,
+    WITHOUT_PERMIT,
+    Probe,
+    Test,
+    among,
+    answered_though_refused,
+    kept_status,
+    kept_though_refused,
+    run_probe,
+)
 from exporters.disclosure.replay import replay_robots
 from policies.agents import Honour
+from policies.rules import crawl_delay, login, paywall, piracy, robots
+from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporters.disclosure.figures import Log, Scope
-    from exporters.disclosure.sources import PolicyInForce
+    from exporters.disclosure.figures import Log, Query, Scope
+    from exporters.disclosure.sources import PolicyInForce, RunHeader
 
 _DAY_US = 86_400_000_000
-EXAMPLES = 10
+_EPOCH_ORDINAL = 719_163  # date(1970, 1, 1).toordinal()
 
 
 class Status(StrEnum):
@@ -34,23 +53,6 @@ class Status(StrEnum):
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"
     NOT_TESTED = "not_tested"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
-    """One way to contradict a claim. `examined` and `found` each ask for one count.
-
-    `examples` has the columns segment, idx, ts_us, url, reason. `documents` counts the decision bases that were
-    read besides the query, 0 when the query alone decides.
-    """
-
-    __test__ = False  # not a test case of this project
-
-    id: str
-    examined: Figure
-    found: Figure
-    examples: Figure
-    documents: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,150 +80,55 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Probe:
-    """A test as SQL: which records are looked at (`base`), and which of them contradict (`bad`).
+class _Promise:
+    """What keeping a page contradicts: these statuses, these reasons, or `rule` not consulted (if any)."""
 
-    Both are conditions on the alias `d`; `join` adds a second table to `bad` alone.
-    """
-
-    id: str
-    base: str
-    bad: str
-    join: str = ""
+    statuses: tuple[int, ...]
+    reasons: tuple[Reason, ...]
+    rule: str = ""
 
 
-def _run(log: Log, scope: Scope, claim: str, probe: _Probe, *extra: str | int, documents: int = 0) -> Test:
-    where = f"{probe.base} AND {{scope}}"
-    source = f"FROM decisions d{probe.join}\nWHERE {where}\n  AND {probe.bad}"
-    name = f"claim.{claim}.{probe.id}"
-    counting = ("count",)
-    return Test(
-        id=probe.id,
-        examined=ask(
-            log,
-            Query(
-                id=f"{name}.examined",
-                columns=counting,
-                sql=f"SELECT COUNT(*) FROM decisions d\nWHERE {where}",  # noqa: S608 - constants of this module
-                alias="d",
-            ),
-            scope,
-        ),
-        found=ask(
-            log,
-            Query(id=f"{name}.found", columns=counting, sql=f"SELECT COUNT(*) {source}", alias="d"),
-            scope,
-            *extra,
-        ),
-        examples=ask(
-            log,
-            Query(
-                id=f"{name}.examples",
-                columns=("segment", "idx", "ts_us", "url", "reason"),
-                sql=f"SELECT d.segment, d.idx, d.ts_us, d.url, d.reason {source}\n"
-                f"ORDER BY d.ts_us, d.segment, d.idx\nLIMIT {EXAMPLES}",
-                alias="d",
-            ),
-            scope,
-            *extra,
-        ),
-        documents=documents,
-    )
-
-
-def _among(values: tuple[str, ...]) -> str:
-    """Return an SQL list with one placeholder a value; a list that matches nothing when there is none."""
-    return f"({', '.join('?' * len(values))})" if values else "(NULL)"
-
-
-def _names(family: Family) -> str:
-    return ", ".join(f"'{reason.value}'" for reason in FAMILIES[family])
-
-
-_OUTCOME = "d.stage = 'outcome'"
-_PERMIT = "d.stage = 'request' AND d.verdict = 'fetch'"
-_PAGE_PERMIT = f"{_PERMIT} AND d.kind = 'page'"
-_KEEP = "d.stage = 'response' AND d.verdict = 'keep' AND d.kind = 'page'"
-_DECISION = "\nJOIN decisions r ON r.segment = d.segment AND r.idx = d.ref_idx"
-
-# Conditions are written as joins and row-value IN, never as a correlated EXISTS over `ref_idx`: the view has no
-# index on it, and a log has millions of rows.
-_PERMITS = "SELECT segment, idx FROM decisions WHERE stage = 'request' AND verdict = 'fetch'"
-WITHOUT_PERMIT = _Probe(
-    id="without_permit",
-    base=_OUTCOME,
-    bad=f"(d.ref_idx IS NULL OR d.ref_idx >= d.idx OR (d.segment, d.ref_idx) NOT IN (\n    {_PERMITS}))",
-)
-PERMIT_USED_TWICE = _Probe(
-    id="permit_used_twice",
-    base=_OUTCOME,
-    bad=(
-        "(d.segment, d.ref_idx) IN (\n"
-        "    SELECT segment, ref_idx FROM decisions WHERE stage = 'outcome'\n"
-        "    GROUP BY segment, ref_idx HAVING COUNT(*) > 1)"
+_KEPT: dict[Honour, _Promise] = {
+    Honour.PAYWALLS: _Promise(statuses=(402,), reasons=FAMILIES[Family.PAYWALL], rule=paywall.RULE),
+    Honour.ACCESS_RESTRICTIONS: _Promise(
+        statuses=(401, 403, 407), reasons=(Reason.HTTP_401, Reason.HTTP_403, Reason.HTTP_407)
     ),
-)
-OTHER_REQUEST = _Probe(
-    id="other_request",
-    base=_OUTCOME,
-    join=_DECISION,
-    bad="(r.url <> d.url OR r.method <> d.method OR r.agent <> d.agent OR r.policy_sha256 <> d.policy_sha256)",
-)
-UNARMED = _Probe(
-    id="unarmed_run",
-    base=_PERMIT,
-    join=(
-        "\nLEFT JOIN (SELECT segment, MIN(idx) AS armed FROM decisions\n"
-        "           WHERE stage = 'run' AND reason = 'guard_armed' GROUP BY segment) g ON g.segment = d.segment"
-    ),
-    bad="(g.armed IS NULL OR g.armed > d.idx)",
-)
+    Honour.LOGIN_WALLS: _Promise(statuses=(401,), reasons=(Reason.LOGIN_REQUIRED,), rule=login.RULE),
+    Honour.LEGAL_BLOCKS: _Promise(statuses=(451,), reasons=(Reason.LEGAL_BLOCK,)),
+}
+_ASKED: dict[Honour, tuple[str, tuple[Reason, ...]]] = {
+    Honour.ROBOTS_TXT: (robots.RULE, FAMILIES[Family.ROBOTS]),
+    Honour.CRAWL_DELAY: (crawl_delay.RULE, (Reason.CRAWL_DELAY_TOO_LONG,)),
+    Honour.PIRACY_LISTS: (piracy.RULE, FAMILIES[Family.PIRACY]),
+}
 
 
-def _answered_though_refused(family: Family) -> _Probe:
-    return _Probe(
-        id="answered_though_refused",
-        base=_OUTCOME,
-        join=_DECISION,
-        bad=f"r.stage = 'request' AND r.verdict <> 'fetch' AND r.reason IN ({_names(family)})",
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One claim under test: its name, the log, the scope and what is read besides."""
+
+    log: Log
+    scope: Scope
+    claim: str
+    bases: Bases
+    max_age_s: Mapping[str, int]
+
+    def run(self, probe: Probe, *extra: str | int, documents: int = 0) -> Test:
+        """Put a probe to the log under this claim's name."""
+        return run_probe(self.log, self.scope, self.claim, probe, *extra, documents=documents)
+
+    def against_bases(self, base: str, query: Query, rule: str, reasons: tuple[Reason, ...]) -> Test:
+        """Test the records of `base` against the stored bases of their decisions, named by digest."""
+        doubt = self.bases.doubtful(query, self.scope, rule, reasons)
+        bad = f"COALESCE(d.basis_sha256, '') IN {among(doubt.digests)}"
+        return self.run(
+            Probe(id="against_its_basis", base=base, bad=bad), *doubt.digests, documents=doubt.documents
+        )
 
 
-def _kept_status(*statuses: int) -> _Probe:
-    listed = ", ".join(str(status) for status in statuses)
-    return _Probe(id="kept_status", base=_KEEP, bad=f"d.status IN ({listed})")
-
-
-def _kept_though_refused(family: Family) -> _Probe:
-    return _Probe(
-        id="kept_though_refused",
-        base=_KEEP,
-        bad=(
-            "(d.segment, d.ref_idx) IN (\n    SELECT segment, ref_idx FROM decisions\n"
-            f"    WHERE stage = 'response' AND verdict = 'skip' AND reason IN ({_names(family)}))"
-        ),
-    )
-
-
-VISITED_THOUGH_LISTED = _Probe(
-    id="visited_though_listed",
-    base=_PERMIT,
-    bad=(
-        "(d.url, d.blocklist_sha256) IN (\n    SELECT url, blocklist_sha256 FROM decisions\n"
-        "    WHERE verdict = 'skip' AND reason = 'piracy_list')"
-    ),
-)
-
-
-def _basis_test(log: Log, scope: Scope, claim: str, base: str, doubt: Doubt) -> Test:
-    """Turn what reading the decision bases found into a test: the doubtful bases, named by digest."""
-    probe = _Probe(id=doubt.id, base=base, bad=f"COALESCE(d.basis_sha256, '') IN {_among(doubt.digests)}")
-    return _run(log, scope, claim, probe, *doubt.digests, documents=doubt.documents)
-
-
-def _replayed(log: Log, scope: Scope, bases: Bases, max_age_s: Mapping[str, int]) -> tuple[Test, ...]:
-    """Return the tests that evaluate the stored robots.txt files again; faulty records are named one by one."""
-    faults = replay_robots(log, scope, bases, max_age_s)
+def _replayed(case: _Case) -> tuple[Test, ...]:
+    """Return the tests that evaluate the stored robots.txt files again; faulty records are named singly."""
+    faults = replay_robots(case.log, case.scope, case.bases, case.max_age_s)
     tests = []
     for name, places in (
         ("robots_of_other_origin", faults.other_origin),
@@ -230,123 +137,122 @@ def _replayed(log: Log, scope: Scope, bases: Bases, max_age_s: Mapping[str, int]
     ):
         named = places[:NAMED]
         listed = f"(VALUES {', '.join(['(?, ?)'] * len(named))})" if named else "(VALUES (NULL, NULL))"
-        probe = _Probe(id=name, base=_PAGE_PERMIT, bad=f"(d.segment, d.idx) IN {listed}")
-        extra = [part for place in named for part in place]
-        tests.append(_run(log, scope, Honour.ROBOTS_TXT.value, probe, *extra, documents=faults.files))
+        probe = Probe(id=name, base=PAGE_PERMIT, bad=f"(d.segment, d.idx) IN {listed}")
+        tests.append(case.run(probe, *(part for place in named for part in place), documents=faults.files))
     return tuple(tests)
 
 
-def _promises(
-    log: Log, scope: Scope, bases: Bases, honour: Honour, max_age_s: Mapping[str, int]
-) -> tuple[Test, ...]:
+def _promises(case: _Case, honour: Honour) -> tuple[Test, ...]:
     """Return the tests of one honoured measure."""
-    name = honour.value
-    match honour:
-        case Honour.ROBOTS_TXT:
-            permits = bases.doubtful_permits(scope, "robots", FAMILIES[Family.ROBOTS])
-            return (
-                _basis_test(log, scope, name, _PAGE_PERMIT, permits),
-                _run(log, scope, name, _answered_though_refused(Family.ROBOTS)),
-                *_replayed(log, scope, bases, max_age_s),
-            )
-        case Honour.CRAWL_DELAY:
-            permits = bases.doubtful_permits(scope, "crawl_delay", ())
-            return (_basis_test(log, scope, name, _PAGE_PERMIT, permits),)
-        case Honour.PIRACY_LISTS:
-            permits = bases.doubtful_permits(scope, "piracy", FAMILIES[Family.PIRACY])
-            return (
-                _basis_test(log, scope, name, _PAGE_PERMIT, permits),
-                _run(log, scope, name, _answered_though_refused(Family.PIRACY)),
-                _run(log, scope, name, VISITED_THOUGH_LISTED),
-            )
-        case Honour.PAYWALLS:
-            family, statuses = Family.PAYWALL, (402,)
-        case Honour.ACCESS_RESTRICTIONS:
-            family, statuses = Family.ACCESS, (401, 403, 407)
-        case Honour.LOGIN_WALLS:
-            family, statuses = Family.ACCESS, (401,)
-        case Honour.LEGAL_BLOCKS:
-            family, statuses = Family.ACCESS, (451,)
-    keeps = bases.doubtful_keeps(scope, FAMILIES[family])
-    return (
-        _run(log, scope, name, _kept_status(*statuses)),
-        _run(log, scope, name, _kept_though_refused(family)),
-        _basis_test(log, scope, name, _KEEP, keeps),
+    if honour in _KEPT:
+        promise = _KEPT[honour]
+        return (
+            case.run(kept_status(*promise.statuses)),
+            case.run(kept_though_refused(promise.reasons)),
+            case.against_bases(KEEP, KEEP_BASES, promise.rule, promise.reasons),
+        )
+    rule, reasons = _ASKED[honour]
+    tests = (
+        case.against_bases(PAGE_PERMIT, PERMIT_BASES, rule, reasons),
+        case.run(answered_though_refused(reasons)),
     )
+    if honour is Honour.ROBOTS_TXT:
+        return (*tests, case.run(DISGUISED_PAGE), *_replayed(case))
+    if honour is Honour.PIRACY_LISTS:
+        return (*tests, case.run(VISITED_THOUGH_LISTED))
+    return tests
 
 
-def _period_test(log: Log, scope: Scope, policies: tuple[PolicyInForce, ...]) -> tuple[Test, ...]:
-    """Return a test a policy: permits before the first or after the last declared day (both included, UTC)."""
+def _period_tests(case: _Case, policies: tuple[PolicyInForce, ...]) -> tuple[Test, ...]:
+    """Return a test for each policy: permits outside the declared days (both included, UTC)."""
     tests = []
     for number, known in enumerate(policies, 1):
         if known.policy is None:
             continue
         collection = known.policy.collection
-        start_us = (collection.start.toordinal() - 719_163) * _DAY_US
-        bad, extra = "d.ts_us < ?", [start_us]
+        bad, extra = "d.ts_us < ?", [(collection.start.toordinal() - _EPOCH_ORDINAL) * _DAY_US]
         if collection.end is not None:
             bad = "(d.ts_us < ? OR d.ts_us >= ?)"
-            extra.append((collection.end.toordinal() - 719_163 + 1) * _DAY_US)
-        probe = _Probe(id=f"outside_period_{number}", base=_PAGE_PERMIT, bad=bad)
-        tests.append(_run(log, replace(scope, policies=(known.sha256,)), "collection-period", probe, *extra))
+            extra.append((collection.end.toordinal() - _EPOCH_ORDINAL + 1) * _DAY_US)
+        narrowed = replace(case, scope=replace(case.scope, policies=(known.sha256,)))
+        tests.append(narrowed.run(Probe(id=f"outside_period_{number}", base=PAGE_PERMIT, bad=bad), *extra))
     return tuple(tests)
 
 
-def _identity_tests(log: Log, scope: Scope, policies: tuple[PolicyInForce, ...]) -> tuple[Test, ...]:
-    """Return the test that every permit was given under a readable policy that declares this very agent."""
+def _identity_tests(
+    case: _Case, policies: tuple[PolicyInForce, ...], headers: tuple[RunHeader, ...]
+) -> tuple[Test, ...]:
+    """Return the tests that each permit had a readable policy for this agent, and its run that User-Agent."""
     undeclared = tuple(
-        known.sha256 for known in policies if known.policy is None or known.policy.token != scope.agent
+        known.sha256 for known in policies if known.policy is None or known.policy.token != case.scope.agent
     )
-    probe = _Probe(id="undeclared", base=_PERMIT, bad=f"d.policy_sha256 IN {_among(undeclared)}")
-    return (_run(log, scope, "declared-identity", probe, *undeclared, documents=len(policies)),)
+    declared = {known.sha256: known.policy.user_agent for known in policies if known.policy}
+    good = tuple(
+        header.segment for header in headers if header.user_agent in declared.values() and header.user_agent
+    )
+    return (
+        case.run(
+            Probe(id="undeclared", base=PERMIT, bad=f"d.policy_sha256 IN {among(undeclared)}"),
+            *undeclared,
+            documents=len(policies),
+        ),
+        case.run(
+            Probe(id="other_user_agent", base=PERMIT, bad=f"(d.segment IN {among(good)}) IS NOT TRUE"),
+            *good,
+            documents=len(headers),
+        ),
+    )
 
 
 def _published_tests(
-    log: Log, scope: Scope, policies: tuple[PolicyInForce, ...], published: frozenset[str] | None
+    case: _Case, policies: tuple[PolicyInForce, ...], published: frozenset[str] | None
 ) -> tuple[Test, ...]:
-    """Return the test that every policy acted under is among the declared files; none without those files."""
+    """Return the test that every policy acted under is a declared file; none without those files."""
     if published is None:
         return ()
     unknown = tuple(known.sha256 for known in policies if known.sha256 not in published)
-    probe = _Probe(id="unpublished", base=_PERMIT, bad=f"d.policy_sha256 IN {_among(unknown)}")
-    return (_run(log, scope, "published-policy", probe, *unknown, documents=len(policies)),)
+    probe = Probe(id="unpublished", base=PERMIT, bad=f"d.policy_sha256 IN {among(unknown)}")
+    return (case.run(probe, *unknown, documents=len(policies)),)
 
 
-def test_claims(
-    log: Log, scope: Scope, policies: tuple[PolicyInForce, ...], published: frozenset[str] | None
+def judge_claims(
+    log: Log,
+    scope: Scope,
+    *,
+    policies: tuple[PolicyInForce, ...],
+    headers: tuple[RunHeader, ...],
+    published: frozenset[str] | None,
 ) -> tuple[Claim, ...]:
     """Test every claim about one agent.
 
-    `policies` are those in force within the scope; `published` holds the digests of the agent files that the
-    operator declares, present and past, or None when none were given.
+    `policies` and `headers` are those within the scope; `published` holds the digests of the agent files that
+    the operator declares, present and past, or None when none were given.
     """
-    agent = scope.agent
-    bases = Bases(log)
-    max_age_s = {known.sha256: known.policy.robots.max_age_seconds for known in policies if known.policy}
-    claims = [
-        Claim(id="decided-first", agent=agent, promised=False,
-              tests=tuple(
-                  _run(log, scope, "decided-first", probe)
-                  for probe in (WITHOUT_PERMIT, PERMIT_USED_TWICE, OTHER_REQUEST)
-              )),
-        Claim(id="guarded", agent=agent, promised=False, tests=(_run(log, scope, "guarded", UNARMED),)),
-    ]  # fmt: skip
+    ages = {known.sha256: known.policy.robots.max_age_seconds for known in policies if known.policy}
+    case = _Case(log=log, scope=scope, claim="", bases=Bases(log), max_age_s=ages)
+    claims: list[Claim] = []
+
+    def add(name: str, tests: tuple[Test, ...], *, promised: bool) -> None:
+        claims.append(Claim(id=name, agent=scope.agent, promised=promised, tests=tests))
+
+    def named(name: str) -> _Case:
+        return replace(case, claim=name)
+
+    decided = named("decided-first")
+    add(
+        "decided-first",
+        tuple(decided.run(probe) for probe in (WITHOUT_PERMIT, PERMIT_USED_TWICE, OTHER_REQUEST)),
+        promised=False,
+    )
+    add("guarded", (named("guarded").run(UNARMED),), promised=False)
     for honour in Honour:
         under = tuple(known.sha256 for known in policies if known.policy and honour in known.policy.honours)
-        if not under:
-            continue
-        narrowed = scope if len(under) == len(policies) else replace(scope, policies=under)
-        claims.append(
-            Claim(id=honour.value, agent=agent, promised=True, tests=_promises(log, narrowed, bases, honour, max_age_s))
-        )
-    for name, promised, tests in (
-        ("declared-identity", False, _identity_tests(log, scope, policies)),
-        ("published-policy", False, _published_tests(log, scope, policies, published)),
-        ("collection-period", True, _period_test(log, scope, policies)),
-        ("third-party", True, ()),
-    ):
-        claims.append(Claim(id=name, agent=agent, promised=promised, tests=tests))
+        if under:
+            narrowed = scope if len(under) == len(policies) else replace(scope, policies=under)
+            add(honour.value, _promises(replace(named(honour.value), scope=narrowed), honour), promised=True)
+    identity = _identity_tests(named("declared-identity"), policies, headers)
+    add("declared-identity", identity, promised=False)
+    add("published-policy", _published_tests(named("published-policy"), policies, published), promised=False)
+    add("collection-period", _period_tests(named("collection-period"), policies), promised=True)
+    add("third-party", (), promised=True)
     return tuple(claims)
-
-
-test_claims.__test__ = False  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ from exporters.disclosure.publication import encode_index, render_files
 from exporters.disclosure.sources import Verification
 from exporters.disclosure.wording import LANGUAGES
 from exporters.files import PublishedFile, publish_file
-from policies.agents import TOKEN_PATTERN, agent_files
+from policies.agents import agent_files
+from policies.agents_model import TOKEN_PATTERN
 from policies.console import OutputFormat, render
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 HELP = "publish what the crawler did, computed from the log (HTML ja + en, Markdown, JSON, CSV)"
 EXAMPLES = (
     "sekisho disclosure build --out public/bot/disclosure/2026-11-22",
-    "sekisho disclosure build --agent DemoBot --from 2026-07-01 --to 2026-12-31 --config disclosure.toml --out draft",
+    "sekisho disclosure build --agent DemoBot --from 2026-07-01 --to 2026-12-31 --config disclosure.toml",
     "sekisho disclosure show --agent DemoBot",
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -180,7 +182,7 @@ def _conclude(documents: Sequence[Disclosure]) -> int:
     """Say which claims are contradicted, and return the exit code."""
     contradicted = [claim for document in documents for claim in document.contradicted]
     for claim in contradicted:
-        print(f"CONTRADICTED  {claim.agent}  {claim.id}: see the first section of the page")
+        print(f"sekisho: the log contradicts a claim of {claim.agent}: {claim.id}", file=sys.stderr)
     return ExitCode.FINDINGS if contradicted else ExitCode.DONE
 
 

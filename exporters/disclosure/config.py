@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from exporters.disclosure.codes import Code
 
-FORMAT = "sekisho.disclosure-config/1"
-
 Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Words = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f]+$")]
 
@@ -79,7 +77,9 @@ class Model(Part):
 class DisclosureConfig(Part):
     """The whole file; every key may be absent, and what is absent is listed as not recorded."""
 
-    schema_id: Annotated[Literal["sekisho.disclosure-config/1"], Field(alias="schema")] = FORMAT
+    schema_id: Annotated[Literal["sekisho.disclosure-config/1"], Field(alias="schema")] = (
+        "sekisho.disclosure-config/1"
+    )
     code_version: str = PRINCIPLE_CODE
     eu_template: str = EU_TEMPLATE
     authoritative_language: Literal["ja", "en"] | None = None
@@ -119,8 +119,8 @@ def check_items(config: DisclosureConfig, codes: tuple[Code, ...]) -> None:
                 f"known are {', '.join(known)}"
             )
         if declaration.explanation is not None and not item.withholdable:
+            open_to_it = ", ".join(one.id for one in known.values() if one.withholdable)
             raise ConfigError(
-                f"items.{identity}: cannot be withheld: it is computed from the log and other items rest on it "
-                f"(withholdable are {', '.join(known_id for known_id, one in known.items() if one.withholdable)}); "
-                "give a statement instead"
+                f"items.{identity}: cannot be withheld: it is computed from the log and other items rest on "
+                f"it; give a statement instead (an explanation is possible for {open_to_it})"
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode, SekishoError
 from exporters.disclosure import queries
-from exporters.disclosure.claims import Claim, Status, test_claims
+from exporters.disclosure.claims import Claim, Status, judge_claims
 from exporters.disclosure.codes import Code, CodeItem, load_code
 from exporters.disclosure.config import Declaration, DisclosureConfig, check_items
 from exporters.disclosure.facts import Fact, collect_facts
@@ -25,6 +25,7 @@ from exporters.disclosure.sources import (
     Verification,
     lists_in_force,
     policies_in_force,
+    run_headers,
 )
 from policies.vocabulary import Purpose
 
@@ -165,7 +166,7 @@ def _missing(document: Disclosure) -> list[Missing]:
         for known in document.lists
         if known.problem
     ]
-    for name in ("unfinished", "kept_without_size", "erased_addresses"):
+    for name in ("unfinished", "unjudged", "kept_without_size", "erased_addresses"):
         if figures[name].number:
             found.append(Missing(subject=figures[name].id, why=name, count=figures[name].number))
     found += [
@@ -205,19 +206,20 @@ def build_disclosure(
     """Compute the disclosure of one agent.
 
     `segments` are those of the whole log; `published` holds the digests of the declared agent files, or None
-    when none were given. Raises EmptyLogError when the scope holds no decision, ConfigError and UsageError for
-    a configuration that names what does not exist.
+    when none were given. Raises EmptyLogError when the scope holds no decision, ConfigError and UsageError
+    for a configuration that names what does not exist.
     """
     code, eu = load_code(config.code_version), load_code(config.eu_template)
     check_items(config, (code, eu))
     figures = measure(log, scope, sme=sme)
     if not figures["decided"].number:
         raise EmptyLogError(
-            f"the log holds no page decision of {scope.agent} in this period, so there is nothing to disclose; "
-            "name another --agent, --from or --to, or crawl first"
+            f"the log holds no page decision of {scope.agent} in this period, so there is nothing to "
+            "disclose; name another --agent, --from or --to, or crawl first"
         )
     policies = policies_in_force(log, figures["policies"])
     lists = lists_in_force(log, figures["blocklists"])
+    headers = run_headers(log, figures["run_headers"])
     figures |= _by_purpose(log, scope, policies)
     facts = collect_facts(
         agent=scope.agent, figures=figures, policies=policies, lists=lists, verification=verification, sme=sme
@@ -244,7 +246,7 @@ def build_disclosure(
         facts=facts,
         items=items,
         eu_items=eu_items,
-        claims=test_claims(log, scope, policies, published),
+        claims=judge_claims(log, scope, policies=policies, headers=headers, published=published),
         policies=policies,
         lists=lists,
         segments=tuple(segment for segment in segments if segment.id in touched),

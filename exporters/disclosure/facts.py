@@ -1,7 +1,7 @@
-"""Facts: what an item of a code is answered with, each once, from a figure or from a policy that was in force.
+"""Facts: what an item of a code is answered with, each once, from a figure or a policy that was in force.
 
-A fact is language-neutral: rows of plain values and a kind that says how to write them. A fact without rows is
-missing, and stands in the document's list of what is not recorded.
+A fact is language-neutral: rows of plain values and a kind that says how to write them. A fact without rows
+is missing, and stands in the document's list of what is not recorded.
 Pure: figures and policies in, facts out.
 """
 
@@ -55,8 +55,9 @@ class Fact:
 
 
 #: Facts that are one number of one figure of the same name.
-COUNTED = ("records", "decided", "refused", "deferred", "permitted", "received", "failed", "discarded", "kept",
-           "hosts", "domain_count", "robots_hosts", "robots_unreachable_hosts", "unfinished")  # fmt: skip
+COUNTED = ("records", "decided", "refused", "deferred", "permitted", "received", "failed", "discarded",
+           "kept", "hosts", "domain_count", "robots_hosts", "robots_unreachable_hosts",
+           "unfinished")  # fmt: skip
 SHOWN_MEDIA_TYPES = 12
 
 

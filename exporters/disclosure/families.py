@@ -1,7 +1,7 @@
 """Which family a refusal belongs to: what a reader asks about, robots, paywalls, access, piracy, the rest.
 
-Closed: a test holds that every reason code of the vocabulary either passes, or is in exactly one family, or is
-named as `other`. Pure data; imports the vocabulary only.
+Closed: a test holds that every reason code of the vocabulary either passes, or is in exactly one family, or
+is named as `other`. Pure data; imports the vocabulary only.
 """
 
 from __future__ import annotations

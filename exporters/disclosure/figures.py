@@ -1,15 +1,17 @@
 """A published number together with the query that gives it: the only way a number enters a disclosure.
 
 Holds the value classes and the narrow view of the log that exporters need; asks nothing itself.
-The queries read one documented SQL view, `decisions` (see `crawler/decisionlog`), so an outsider with a copy of
-the log and any SQLite shell gets the same rows. Pure: no clock, no files, no network.
+The queries read one documented SQL view, `decisions` (see `crawler/decisionlog`), so an outsider with a copy
+of the log and any SQLite shell gets the same rows. Pure: no clock, no files, no network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Scalar = str | int | None
 Row = tuple[Scalar, ...]

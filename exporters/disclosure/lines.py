@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from exporters.disclosure.wording import Wording
 
 
+_SHORT = 16
+
+
 def _int(value: Scalar) -> int:
     return value if isinstance(value, int) else 0
+
+
+def short_digest(sha256: str) -> str:
+    """Return the first 64 bits of a digest for reading; the whole one stands in tables and in the JSON."""
+    return f"{sha256[:_SHORT]}…"
 
 
 def span(words: Wording, first_us: Scalar, last_us: Scalar) -> str:
@@ -58,7 +66,7 @@ def _bytes(words: Wording, row: Row) -> Line:
 
 
 def _seconds(words: Wording, row: Row) -> Line:
-    return Line(text=words("format.seconds", number=words.number(_int(row[0]))))
+    return Line(text=words.duration(_int(row[0])))
 
 
 def _instants(words: Wording, row: Row) -> Line:
@@ -91,7 +99,7 @@ def _policy(words: Wording, row: Row) -> Line:
         text=words(
             "answer.policy",
             version=str(row[0]),
-            digest=str(row[1]),
+            digest=short_digest(str(row[1])),
             day=words.day(str(row[2])),
             span=span(words, row[3], row[4]),
         )
@@ -116,7 +124,7 @@ def _list(words: Wording, row: Row) -> Line:
             authority=words("answer.list_authority", authority=str(authority)) if authority else "",
             entries=words.number(_int(entries)),
             dated=words("answer.list_dated", dated=_dated(words, str(dated))) if dated else "",
-            digest=str(digest),
+            digest=short_digest(str(digest)),
         )
     )
 

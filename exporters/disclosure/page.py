@@ -1,4 +1,4 @@
-"""A page in one language, before it is HTML or Markdown: sections of plain blocks, every text still unescaped.
+"""A page in one language, before it is HTML or Markdown: sections of plain blocks, no text escaped yet.
 
 Both renderers read these values and nothing else, so that no format can say more or less than another.
 Every text passes `visible` on its way in: what a site or a list wrote can neither hide nor reorder anything.

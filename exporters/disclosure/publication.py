@@ -52,7 +52,7 @@ def encode_index(documents: Sequence[Disclosure], written: Sequence[tuple[str, P
         "schema": INDEX_SCHEMA,
         "generated_at": iso_instant(documents[0].generated_us),
         "authoritative_language": documents[0].config.authoritative_language,
-        "csv": "UTF-8 with byte order mark; an apostrophe stands before text that a spreadsheet could evaluate",
+        "csv": "UTF-8 with byte order mark; an apostrophe stands before what a spreadsheet could evaluate",
         "disclosures": [
             {
                 "agent": document.agent,

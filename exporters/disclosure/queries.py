@@ -8,6 +8,7 @@ A host without a registrable domain (an IP address, a single label) stands for i
 The EU template's rule for label 8 (footnote 16): the top 10 % of all domain names by size of content, for
 SMEs the top 5 % or 1,000, whichever is lower; both rounded up.
 """
+# ruff: noqa: S608 - the parts are constants of this module; values enter as parameters
 
 from __future__ import annotations
 
@@ -74,6 +75,25 @@ WHERE stage = 'request' AND verdict = 'fetch' AND {scope}
 """,
 )
 
+UNJUDGED = _query(
+    "unjudged",
+    "count",
+    """
+SELECT COUNT(*) FROM decisions
+WHERE stage = 'outcome' AND verdict = 'received' AND kind = 'page' AND {scope}
+  AND (segment, ref_idx) NOT IN (
+    SELECT segment, ref_idx FROM decisions WHERE stage = 'response' AND ref_idx IS NOT NULL)
+""",
+)
+RUN_HEADERS = _query(
+    "run_headers",
+    "segment run header_sha256",
+    """
+SELECT segment, run, body_sha256 FROM decisions
+WHERE stage = 'run' AND reason = 'run_opened' AND {scope}
+ORDER BY segment, idx
+""",
+)
 PERIOD = _query(
     "period", "first_us last_us", f"SELECT MIN(ts_us), MAX(ts_us) FROM decisions\nWHERE {_PERMITS}"
 )
@@ -168,7 +188,8 @@ ROBOTS_HOSTS = _query(
 ROBOTS_UNREACHABLE_HOSTS = _query(
     "robots_unreachable_hosts",
     "count",
-    "SELECT COUNT(DISTINCT host) FROM decisions\nWHERE reason = 'robots_unreachable' AND kind = 'page' AND {scope}",
+    "SELECT COUNT(DISTINCT host) FROM decisions\n"
+    "WHERE reason = 'robots_unreachable' AND kind = 'page' AND {scope}",
 )
 MEDIA = _query(
     "media_types",
@@ -235,10 +256,11 @@ TOP_DOMAINS_SME = _top_domains(
 #: Counts that stand alone, in the order in which a reader asks for them.
 SINGLE: tuple[Query, ...] = (
     RECORDS, DECIDED, REFUSED, DEFERRED, PERMITTED, RECEIVED, FAILED, DISCARDED, KEPT, HOSTS,
-    BYTES_RECEIVED, BYTES_KEPT, KEPT_WITHOUT_SIZE, DOMAIN_COUNT, UNFINISHED, ERASED,
+    BYTES_RECEIVED, BYTES_KEPT, KEPT_WITHOUT_SIZE, DOMAIN_COUNT, UNFINISHED, UNJUDGED, ERASED,
     ROBOTS_HOSTS, ROBOTS_UNREACHABLE_HOSTS, *REFUSED_BY_FAMILY.values(),
 )  # fmt: skip
 #: Tables.
 TABLES: tuple[Query, ...] = (
-    SPAN, PERIOD, POLICIES, LISTS, SEGMENTS, VERDICTS, REASONS, FAMILY_COUNTS, ROBOTS, MEDIA, MODALITIES,
+    SPAN, PERIOD, RUN_HEADERS, POLICIES, LISTS, SEGMENTS, VERDICTS, REASONS, FAMILY_COUNTS, ROBOTS,
+    MEDIA, MODALITIES,
 )  # fmt: skip

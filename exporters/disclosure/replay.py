@@ -40,7 +40,7 @@ _PERMITS = Query(
     sql=(
         "SELECT segment, idx, ts_us, url, policy_sha256, COALESCE(basis_sha256, '') FROM decisions\n"
         "WHERE stage = 'request' AND verdict = 'fetch' AND kind = 'page' AND {scope}\n"
-        f"  AND (segment > ? OR (segment = ? AND idx > ?))\nORDER BY segment, idx\nLIMIT {PAGE}"
+        "  AND (segment > ? OR (segment = ? AND idx > ?))\nORDER BY segment, idx\nLIMIT ?"
     ),
 )
 
@@ -58,7 +58,7 @@ class Faults:
 def _permits(log: Log, scope: Scope) -> Iterator[Row]:
     segment, idx = "", -1
     while True:
-        rows = ask(log, _PERMITS, scope, segment, segment, idx).rows
+        rows = ask(log, _PERMITS, scope, segment, segment, idx, PAGE).rows
         yield from rows
         if len(rows) < PAGE:
             return
@@ -123,7 +123,9 @@ def replay_robots(log: Log, scope: Scope, bases: Bases, max_age_s: Mapping[str, 
         origin = Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None
         if origin is None or evidence.source != f"{origin}/robots.txt":
             faults.other_origin.append(place)
-        if str(policy) in max_age_s and _too_old(evidence, _whole(ts_us), max_age_s[str(policy)] * _SECOND_US):
+        if str(policy) in max_age_s and _too_old(
+            evidence, _whole(ts_us), max_age_s[str(policy)] * _SECOND_US
+        ):
             faults.too_old.append(place)
         if evidence.sha256 is not None:
             rules = files.rules(evidence.sha256)

@@ -36,7 +36,7 @@ class PolicyInForce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListSource:
-    """One list of a snapshot. `weight` says who recognised the sites; `dated` is an ISO time or day, or empty."""
+    """One list of a snapshot. `weight` says who recognised the sites; `dated` is an ISO time, or empty."""
 
     id: str
     title: str
@@ -60,6 +60,16 @@ class ListsInForce:
     last_us: int
     sources: tuple[ListSource, ...]
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """What a run says of itself (schema `sekisho.run/1`); empty texts when the log cannot show it."""
+
+    segment: str
+    run: str
+    user_agent: str
+    versions: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +180,31 @@ def lists_in_force(log: Log, figure: Figure) -> tuple[ListsInForce, ...]:
                 last_us=_whole(last_us),
                 sources=sources,
                 problem=problem,
+            )
+        )
+    return tuple(found)
+
+
+def run_headers(log: Log, figure: Figure) -> tuple[RunHeader, ...]:
+    """Return the headers of the runs that the figure `run_headers` names."""
+    found = []
+    for segment, run, sha256 in figure.rows:
+        raw = log.document(str(sha256 or ""))
+        members: object = None
+        if raw is not None and hashlib.sha256(raw).hexdigest() == sha256:
+            try:
+                members = json.loads(raw)
+            except ValueError:
+                members = None
+        versions = members.get("versions") if isinstance(members, dict) else None
+        found.append(
+            RunHeader(
+                segment=str(segment),
+                run=str(run),
+                user_agent=_words(members, "user_agent"),
+                versions=tuple((str(name), str(version)) for name, version in sorted(versions.items()))
+                if isinstance(versions, dict)
+                else (),
             )
         )
     return tuple(found)

@@ -1,7 +1,8 @@
 """The wording of laws as versioned data, and its reader.
 
-One TOML file a version: which items exist, their labels, and which facts answer them. No label, number or list
-of items stands in code, so a new version of a code is a new file. Pure but for reading these shipped files.
+One TOML file a version: which items exist, their labels, and which facts answer them. No label, number or
+list of items stands in code, so a new version of a code is a new file. Pure but for reading
+these shipped files.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
+from babel.units import format_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,13 @@ class Wording:
             size, unit = size / _STEP, unit + 1
         rounded = format_decimal(round(size, 1 if size < 100 else 0), locale=self.language)  # noqa: PLR2004 - three digits
         return self("format.rounded", rounded=f"{rounded} {_UNITS[unit]}B", exact=exact)
+
+    def duration(self, seconds: int) -> str:
+        """Write a duration in the largest unit, up to hours, that leaves no rest."""
+        for size, unit in ((3600, "duration-hour"), (60, "duration-minute")):
+            if seconds and seconds % size == 0:
+                return format_unit(seconds // size, unit, length="long", locale=self.language)
+        return format_unit(seconds, "duration-second", length="long", locale=self.language)
 
     def share(self, basis_points: int) -> str:
         """Write a share that is given in hundredths of a percent."""

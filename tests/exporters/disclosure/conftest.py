@@ -15,7 +15,17 @@ from crawler.decisionlog.writer import LogWriter
 from policies.basis import encode_basis
 from policies.facts import RequestFacts, RobotsAccess, RobotsFile
 from policies.rules.robots import judge_robots, read_rules
-from policies.vocabulary import Action, Assessment, Citation, Evidence, Origin, Reason, RequestKind, Stage, Verdict
+from policies.vocabulary import (
+    Action,
+    Assessment,
+    Citation,
+    Evidence,
+    Origin,
+    Reason,
+    RequestKind,
+    Stage,
+    Verdict,
+)
 
 START_US = 1_780_000_000_000_000  # 2026-05-28T20:26:40Z
 HOUR_US = 3_600_000_000
@@ -54,7 +64,13 @@ domains_index = "https://index.commoncrawl.org/"
 """
 
 
-def agent_toml(token: str = "KansaiBot", version: int = 1, purposes: str = '["ai-training"]', *, third_party: bool = False) -> bytes:
+def agent_toml(
+    token: str = "KansaiBot",
+    version: int = 1,
+    purposes: str = '["ai-training"]',
+    *,
+    third_party: bool = False,
+) -> bytes:
     text = AGENT_TOML.format(token=token, version=version, purposes=purposes, extra="")
     return (text + (THIRD_PARTY if third_party else "")).encode()
 
@@ -100,7 +116,8 @@ def passed(rule: str) -> Verdict:
     return Verdict(rule=rule, action=Action.FETCH, reason=Reason.ALLOWED)
 
 
-KEEP = Verdict(rule="status", action=Action.KEEP, reason=Reason.KEPT)
+KEEP = Verdict(rule="paywall", action=Action.KEEP, reason=Reason.KEPT)
+KEEP_LOGIN = Verdict(rule="login", action=Action.KEEP, reason=Reason.KEPT)
 
 
 @dataclass
@@ -148,11 +165,15 @@ class Run:
         origin = Origin(scheme="https", host=host, port=443)
         url = f"{origin}/robots.txt"
         where = self._where(url, host) | {"kind": RequestKind.ROBOTS}
-        basis = encode_basis(Assessment(verdicts=(passed("scope"), passed("piracy"), passed("robots"), passed("crawl_delay"))))
+        basis = encode_basis(
+            Assessment(verdicts=(passed("scope"), passed("piracy"), passed("robots"), passed("crawl_delay")))
+        )
         asked = self.entry(Stage.REQUEST, "fetch", Reason.ALLOWED, basis=basis, **where)
         self.entry(Stage.OUTCOME, "received", Reason.RECEIVED, ref_idx=asked, status=status, size=len(body),
                    body_sha256=_sha(body), media_type="text/plain", **where)  # fmt: skip
-        kept = encode_basis(Assessment(verdicts=(Verdict(rule="site_file", action=Action.KEEP, reason=Reason.SITE_FILE),)))
+        kept = encode_basis(
+            Assessment(verdicts=(Verdict(rule="site_file", action=Action.KEEP, reason=Reason.SITE_FILE),))
+        )
         self.entry(Stage.RESPONSE, "keep", Reason.SITE_FILE, [Document(kind="robots", body=body)], basis=kept,
                    ref_idx=asked, status=status, size=len(body), body_sha256=_sha(body), **where)  # fmt: skip
         access = RobotsAccess.RULES if status == 200 else RobotsAccess.UNREACHABLE
@@ -186,7 +207,9 @@ class Run:
         """
         verdict = robots or self.judge(url, host)
         where = self._where(url, host) | {"kind": RequestKind.PAGE}
-        basis = encode_basis(Assessment(verdicts=(passed("scope"), passed("piracy"), verdict, passed("crawl_delay"))))
+        basis = encode_basis(
+            Assessment(verdicts=(passed("scope"), passed("piracy"), verdict, passed("crawl_delay")))
+        )
         if not verdict.action.passes and not force:
             return self.entry(Stage.REQUEST, "skip", verdict.reason, basis=basis, **where)
         asked = self.entry(Stage.REQUEST, "fetch", verdict.reason, basis=basis, **where)
@@ -196,7 +219,7 @@ class Run:
                    body_sha256="cd" * 32, media_type=media_type, **where)  # fmt: skip
         after = refuse or KEEP
         kept = after.action is Action.KEEP
-        self.entry(Stage.RESPONSE, after.action.value, after.reason, basis=encode_basis(Assessment(verdicts=(after,))),
+        self.entry(Stage.RESPONSE, after.action.value, after.reason, basis=encode_basis(Assessment(verdicts=(after, KEEP_LOGIN))),
                    ref_idx=asked, status=status, size=size if kept else 0, media_type=media_type,
                    body_sha256="cd" * 32 if kept else None, **where)  # fmt: skip
         return asked
@@ -229,16 +252,29 @@ class Book:
             self.url, run_id=name, agent=agent, clock=clock,
             entropy=lambda size: hashlib.sha256(f"{name}{next(counter)}".encode()).digest().ljust(size, b"x")[:size],
         )  # fmt: skip
-        return Run(writer=writer, clock=clock, policy=policy or agent_toml(agent), lists=lists, agent=agent,
-                   name=name)
+        return Run(
+            writer=writer,
+            clock=clock,
+            policy=policy or agent_toml(agent),
+            lists=lists,
+            agent=agent,
+            name=name,
+        )
 
 
 PAYWALL = Verdict(
     rule="paywall", action=Action.SKIP, reason=Reason.PAYWALL_STRUCTURED_DATA,
     evidence=(Evidence(source="schema.org isAccessibleForFree", text='"isAccessibleForFree": false'),),
 )  # fmt: skip
-LOGIN = Verdict(rule="login", action=Action.SKIP, reason=Reason.LOGIN_REQUIRED, evidence=(Evidence(source="redirect"),))
-PAID = Verdict(rule="access", action=Action.SKIP, reason=Reason.HTTP_402, evidence=(Evidence(source="response status", text="402"),))
+LOGIN = Verdict(
+    rule="login", action=Action.SKIP, reason=Reason.LOGIN_REQUIRED, evidence=(Evidence(source="redirect"),)
+)
+PAID = Verdict(
+    rule="access",
+    action=Action.SKIP,
+    reason=Reason.HTTP_402,
+    evidence=(Evidence(source="response status", text="402"),),
+)
 
 
 def fill(run: Run) -> None:
