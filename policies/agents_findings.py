@@ -89,8 +89,8 @@ def _day_findings(policy: AgentPolicy, today: date) -> list[Finding]:
     found: list[Finding] = []
     if policy.effective_from > today:
         message = (
-            f"version {policy.version} takes effect on {policy.effective_from}, and today is {today} (UTC): "
-            f"keep it as agents/upcoming/{policy.token.lower()}.toml until then, and crawl with the version in force"
+            f"version {policy.version} takes effect on {policy.effective_from}, and today is {today} (UTC); "
+            f"until then keep it as agents/upcoming/{policy.token.lower()}.toml and crawl with the other one"
         )
         found.append(Finding(severity=Severity.ERROR, field="effective_from", message=message))
     if policy.collection.start > today:

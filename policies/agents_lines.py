@@ -44,7 +44,8 @@ class _Reader:
         fence = quote * 3 if self.text.startswith(quote * 3, self.at) else quote
         self.at += len(fence)
         while not self.text.startswith(fence, self.at):
-            self.at += 2 if quote == '"' and self.text[self.at] == "\\" else 1
+            # Reading the character also ends an open string, by IndexError.
+            self.at += 2 if self.text[self.at] == "\\" and quote == '"' else 1
         self.at += len(fence)
         if len(fence) > 1:  # up to two more quotes belong to the content
             while self.text.startswith(quote, self.at):
@@ -102,8 +103,11 @@ class _Reader:
                 self.skip(" \t\n,")
             self.at += 1
         else:
+            start = self.at
             while self.at < len(self.text) and self.text[self.at] not in ",]}\n#":
                 self.at += 1
+            if self.at == start:
+                raise IndexError("no value here: the text is not TOML")
 
     def pair(self, base: Path) -> None:
         """Read one `key = value`."""

@@ -32,7 +32,7 @@ def printable(text: str) -> str:
     """Return the text on one line, with control and formatting characters written as escapes."""
     out = []
     for character in text:
-        hostile = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+        hostile = unicodedata.category(character) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
         out.append(character.encode("unicode_escape").decode("ascii") if hostile else character)
     return "".join(out)
 
