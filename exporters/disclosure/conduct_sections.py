@@ -24,7 +24,6 @@ from exporters.disclosure.page import (
 from policies.reasons import explain_reason
 
 if TYPE_CHECKING:
-    from exporters.disclosure.claims import Claim
     from exporters.disclosure.figures import Scalar
 
 _SHEET = ("token", "user_agents", "operator", "description", "purposes", "period_observed",
@@ -164,34 +163,32 @@ def decisions_section(c: Composer) -> Section:
     )
 
 
-def _example_lines(c: Composer, claim: Claim) -> tuple[Line, ...]:
-    """Return the contradicting records of a claim, as far as they are named."""
+def _examples_table(c: Composer) -> Table | None:
+    """Return the records that contradict a claim, as far as they are named; None when there are none."""
     words = c.words
-    lines: list[Line] = []
-    for test in claim.tests:
-        if not test.found.number:
-            continue
-        lines.append(
-            Line(
-                text=words("claims.examples", number=words.number(test.found.number)),
-                refs=c.refs(test.found, test.examples),
-            )
-        )
-        lines += [
-            Line(
-                text=words(
-                    "claims.example",
-                    segment=str(segment),
-                    idx=str(idx),
-                    time=words.instant(whole(ts_us)),
-                    url=words("claims.address_erased") if url is None else str(url),
-                    reason=str(reason),
-                ),
-                badge="example",
-            )
-            for segment, idx, ts_us, url, reason in test.examples.rows
-        ]
-    return tuple(lines)
+    rows = []
+    refs: list[int] = []
+    for claim in c.document.contradicted:
+        for test in claim.tests:
+            refs += c.refs(test.examples) if test.found.number else ()
+            for segment, idx, ts_us, url, reason in test.examples.rows:
+                address = words("claims.address_erased") if url is None else str(url)
+                rows.append(
+                    (
+                        Cell(lines=(Line(text=words(f"claim.{claim.id}")), Line(text=test.id, mono=True))),
+                        Cell(lines=(Line(text=address, mono=url is not None), Line(text=str(reason)))),
+                        c.text(words.instant(whole(ts_us))),
+                        c.text(f"{segment}#{idx}", mono=True),
+                    )
+                )
+    if not rows:
+        return None
+    return Table(
+        caption=words("caption.contradictions"),
+        headers=(words("table.claim"), words("table.address"), words("table.time"), words("table.record")),
+        rows=tuple(rows),
+        refs=tuple(refs),
+    )
 
 
 def claims_section(c: Composer) -> Section:
@@ -205,16 +202,22 @@ def claims_section(c: Composer) -> Section:
         documents = max((test.documents for test in claim.tests), default=0)
         if documents:
             how.append(Line(text=words("claims.documents", number=words.number(documents))))
+        how += [
+            Line(text=words("claims.found", test=test.id, number=words.number(test.found.number)))
+            for test in claim.tests
+            if test.found.number
+        ]
         last = how.pop()
         how.append(Line(text=last.text, refs=c.refs(*(test.found for test in claim.tests))))
         rows.append(
             (
-                Cell(lines=(Line(text=words(f"claim.{claim.id}")), *_example_lines(c, claim))),
+                c.text(words(f"claim.{claim.id}")),
                 Cell(lines=(Line(text=words(f"claims.{claim.status.value}"), badge=claim.status.value),)),
                 c.number(claim.examined),
                 Cell(lines=tuple(how)),
             )
         )
+    examples = _examples_table(c)
     return c.section(
         "claims",
         Paragraph(text=words("claims.intro"), style="lead"),
@@ -229,4 +232,5 @@ def claims_section(c: Composer) -> Section:
             rows=tuple(rows),
             numeric=(2,),
         ),
+        *([examples] if examples else []),
     )

@@ -149,6 +149,7 @@ class Page:
     language: str
     title: str
     heading: str
+    brand: str
     operator: tuple[tuple[str, str], ...]
     meta: tuple[str, ...]
     lead: str

@@ -24,7 +24,7 @@ from exporters.disclosure.evidence_sections import (
     robots_section,
 )
 from exporters.disclosure.lines import fact_lines, span
-from exporters.disclosure.page import Alarm, Line, Page
+from exporters.disclosure.page import Alarm, Line, Page, visible
 from exporters.disclosure.wording import load_wording
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def _operator(c: Composer) -> tuple[tuple[str, str], ...]:
     rows = [(words("page.operator"), lines[0].text if lines else words("page.not_recorded"))]
     if config.provider is not None:
         name = config.provider.name_ja if japanese and config.provider.name_ja else config.provider.name
-        rows.append((words("page.provider"), name))
+        rows.append((words("page.provider"), visible(name)))
     if config.models:
         names = [f"{model.name} {model.version or ''}".strip() for model in config.models]
-        rows.append((words("page.models"), words("format.list_separator").join(names)))
+        rows.append((words("page.models"), visible(words("format.list_separator").join(names))))
     return tuple(rows)
 
 
@@ -87,6 +87,7 @@ def write_page(document: Disclosure, language: str, *, other: str, digest: str) 
         language=language,
         title=words("page.title"),
         heading=words("page.heading", agent=document.agent),
+        brand=_operator(c)[0][1],
         operator=_operator(c),
         meta=_meta(c),
         lead=words("page.lead"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import rfc8785
@@ -12,6 +13,11 @@ import rfc8785
 from blocklists.domain import registrable_domain
 from crawler.decisionlog.record import Document, Entry
 from crawler.decisionlog.writer import LogWriter
+from exporters.disclosure.config import DisclosureConfig
+from exporters.disclosure.document import build_disclosure
+from exporters.disclosure.figures import Scope
+from exporters.disclosure.logview import LogView
+from exporters.disclosure.sources import Verification
 from policies.basis import encode_basis
 from policies.facts import RequestFacts, RobotsAccess, RobotsFile
 from policies.rules.robots import judge_robots, read_rules
@@ -131,6 +137,7 @@ class Run:
     agent: str
     name: str
     files: dict[Origin, RobotsFile] = field(default_factory=dict)
+    closed: bool = False
 
     def entry(self, stage: Stage, verdict: str, reason: Reason | str, documents=(), **fields) -> int:
         made = Entry(
@@ -154,6 +161,9 @@ class Run:
             self.entry(Stage.RUN, "note", Reason.GUARD_ARMED)
 
     def close(self, *, seal: bool = True) -> None:
+        if self.closed:
+            return
+        self.closed = True
         if seal:
             self.entry(Stage.RUN, "note", Reason.RUN_CLOSED)
         self.writer.close(seal=seal)
@@ -306,3 +316,33 @@ def quiet(book: Book) -> Book:
     fill(run)
     run.close()
     return book
+
+
+def disclose(book: Book, agent: str = "KansaiBot", **changes):
+    """Compute the disclosure of one agent from a log file."""
+    config = changes.pop("config", DisclosureConfig())
+    published = changes.pop("published", None)
+    sme = changes.pop("sme", False)
+    unchecked = Verification(verified=False, records=0, segments=0, problem="not asked")
+    verify = changes.pop("verify", True)
+    with LogView.open(book.url) as log:
+        scope = Scope(agent=agent, since_us=changes.pop("since_us", None), until_us=changes.pop("until_us", log.end_us()))
+        return build_disclosure(
+            log, scope, segments=log.segments(), verification=log.verify() if verify else unchecked, published=published, config=config,
+            generated_us=START_US + 1000 * HOUR_US, sme=sme,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def disclosed():
+    """The function `disclose`, for tests that cannot import a conftest."""
+    return disclose
+
+
+@pytest.fixture
+def kit():
+    """What tests build logs with, in one namespace."""
+    return SimpleNamespace(
+        agent_toml=agent_toml, passed=passed, paywall=PAYWALL, paid=PAID, keep=KEEP, keep_login=KEEP_LOGIN,
+        lists=LISTS, start_us=START_US, hour_us=HOUR_US, fill=fill, sha=_sha,
+    )  # fmt: skip
