@@ -30,14 +30,18 @@ class PublishedFile:
     sha256: str
 
 
+def _require_plain(name: str) -> None:
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise ValueError(f"not a plain file name: {name!r}")
+
+
 def publish_file(folder: Path, name: str, body: bytes) -> PublishedFile:
     """Write `body` to `folder/name` through a temporary file in the same folder, synced, then renamed.
 
     `name` is a plain file name; anything with a separator is a ValueError. PublishError when the disk or the
     folder refuses; the temporary file is removed then, and an older file of that name is untouched.
     """
-    if not name or Path(name).name != name:
-        raise ValueError(f"not a plain file name: {name!r}")
+    _require_plain(name)
     temporary = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,3 +60,20 @@ def publish_file(folder: Path, name: str, body: bytes) -> PublishedFile:
             f"cannot write {folder / name}: {error.strerror or error}; choose another folder with --out"
         ) from error
     return PublishedFile(name=name, size=len(body), sha256=hashlib.sha256(body).hexdigest())
+
+
+def withdraw_file(folder: Path, name: str) -> bool:
+    """Remove a file that an earlier publication left; return whether there was one.
+
+    PublishError when it cannot be removed: what is withheld must not stay published by accident.
+    """
+    _require_plain(name)
+    try:
+        (folder / name).unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise PublishError(
+            f"cannot remove the earlier {folder / name}: {error.strerror or error}; remove it by hand"
+        ) from error
+    return True

@@ -21,10 +21,10 @@ from exporters.disclosure.config import load_config
 from exporters.disclosure.document import EmptyLogError, agents_in, build_disclosure
 from exporters.disclosure.figures import Scope
 from exporters.disclosure.logview import LogView
-from exporters.disclosure.publication import encode_index, render_files
+from exporters.disclosure.publication import FILE_NAMES, encode_index, render_files
 from exporters.disclosure.sources import Verification
 from exporters.disclosure.wording import LANGUAGES
-from exporters.files import PublishedFile, publish_file
+from exporters.files import PublishedFile, publish_file, withdraw_file
 from policies.agents import agent_files
 from policies.agents_model import TOKEN_PATTERN
 from policies.console import OutputFormat, render
@@ -169,7 +169,11 @@ def _build(arguments: argparse.Namespace) -> int:
     written: list[tuple[str, PublishedFile]] = []
     for document, files in rendered:
         folder = document.agent.lower()
-        written += [(folder, publish_file(out / folder, name, body)) for name, body in files.items()]
+        for name in FILE_NAMES:
+            if name in files:
+                written.append((folder, publish_file(out / folder, name, files[name])))
+            elif withdraw_file(out / folder, name):
+                print(f"sekisho: removed the earlier {out / folder / name}", file=sys.stderr)
     index = encode_index(documents, written)
     publish_file(out, "index.json", index)
     for folder, file in written:

@@ -36,7 +36,7 @@ def code_span(text: str) -> str:
 
 
 def _refs(refs: tuple[int, ...]) -> str:
-    return "".join(f" [^q{number}]" for number in refs)
+    return f" \\[{', '.join(str(number) for number in refs)}\\]" if refs else ""
 
 
 def _line(line: Line) -> str:
@@ -70,10 +70,8 @@ def _chart(chart: Chart) -> list[str]:
 def _queries(queries: Queries) -> list[str]:
     lines: list[str] = []
     for note in queries.notes:
-        lines.append(f"[^q{note.number}]: {code_span(note.id)} ({escape(note.rows)})")
-        lines.append("")
-        lines += [f"        {line}" for line in note.statement.splitlines()]
-        lines.append("")
+        lines += [f"\\[{note.number}\\] {code_span(note.id)} ({escape(note.rows)})", ""]
+        lines += [*(f"    {line}" for line in note.statement.splitlines()), ""]
     return lines
 
 

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from exporters.disclosure.document import Disclosure
     from exporters.files import PublishedFile
 
+#: Every name that a disclosure may write, in the order of writing.
+FILE_NAMES = (
+    "disclosure.json",
+    "disclosure.ja.html",
+    "disclosure.en.html",
+    "disclosure.ja.md",
+    "disclosure.en.md",
+    "domains.csv",
+)
 INDEX_SCHEMA = "sekisho.disclosure-index/1"
 
 

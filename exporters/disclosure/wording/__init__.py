@@ -13,9 +13,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from babel.core import Locale
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
-from babel.units import format_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ LANGUAGES = ("ja", "en")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = ("", "k", "M", "G", "T", "P")
 _STEP = 1000
+_DURATIONS = ((3600, "hour"), (60, "minute"))
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -63,17 +64,18 @@ class Wording:
         if abs(value) < _STEP:
             return exact
         size, unit = float(value), 0
-        while abs(size) >= _STEP and unit < len(_UNITS) - 1:
+        while round(abs(size)) >= _STEP and unit < len(_UNITS) - 1:
             size, unit = size / _STEP, unit + 1
         rounded = format_decimal(round(size, 1 if size < 100 else 0), locale=self.language)  # noqa: PLR2004 - three digits
         return self("format.rounded", rounded=f"{rounded} {_UNITS[unit]}B", exact=exact)
 
     def duration(self, seconds: int) -> str:
         """Write a duration in the largest unit, up to hours, that leaves no rest."""
-        for size, unit in ((3600, "duration-hour"), (60, "duration-minute")):
-            if seconds and seconds % size == 0:
-                return format_unit(seconds // size, unit, length="long", locale=self.language)
-        return format_unit(seconds, "duration-second", length="long", locale=self.language)
+        size, unit = next(
+            (known for known in _DURATIONS if seconds and seconds % known[0] == 0), (1, "second")
+        )
+        form = Locale.parse(self.language).plural_form(seconds // size)
+        return self(f"duration.{unit}_{form}", number=self.number(seconds // size))
 
     def share(self, basis_points: int) -> str:
         """Write a share that is given in hundredths of a percent."""

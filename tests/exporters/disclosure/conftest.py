@@ -139,12 +139,17 @@ class Run:
     files: dict[Origin, RobotsFile] = field(default_factory=dict)
     closed: bool = False
 
-    def entry(self, stage: Stage, verdict: str, reason: Reason | str, documents=(), **fields) -> int:
+    def entry(
+        self, stage: Stage, verdict: str, reason: Reason | str, documents=(), *, wait=False, **fields
+    ) -> int:
         made = Entry(
             stage=stage, verdict=verdict, reason=str(getattr(reason, "value", reason)), agent=self.agent,
             policy_sha256=_sha(self.policy), blocklist_sha256=_sha(self.lists), **fields,
         )  # fmt: skip
-        return self.writer.append(made, documents, wait=True).result(30).idx
+        ticket = self.writer.append(made, documents, wait=wait)
+        if wait:
+            ticket.result(30)
+        return ticket.idx  # durable at the latest when the run closes
 
     def open(self, *, armed: bool = True, user_agent: str | None = None) -> None:
         header = {"schema": "sekisho.run/1", "run": self.name, "agent": self.agent,
@@ -326,7 +331,11 @@ def disclose(book: Book, agent: str = "KansaiBot", **changes):
     unchecked = Verification(verified=False, records=0, segments=0, problem="not asked")
     verify = changes.pop("verify", True)
     with LogView.open(book.url) as log:
-        scope = Scope(agent=agent, since_us=changes.pop("since_us", None), until_us=changes.pop("until_us", log.end_us()))
+        scope = Scope(
+            agent=agent,
+            since_us=changes.pop("since_us", None),
+            until_us=changes.pop("until_us", log.end_us()),
+        )
         return build_disclosure(
             log, scope, segments=log.segments(), verification=log.verify() if verify else unchecked, published=published, config=config,
             generated_us=START_US + 1000 * HOUR_US, sme=sme,

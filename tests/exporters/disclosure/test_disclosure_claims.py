@@ -17,7 +17,9 @@ def status_of(document) -> dict[str, Status]:
 
 
 def contradicted(document) -> dict[str, set[str]]:
-    return {claim.id: {test.id for test in claim.tests if test.found.number} for claim in document.contradicted}
+    return {
+        claim.id: {test.id for test in claim.tests if test.found.number} for claim in document.contradicted
+    }
 
 
 def where(url: str, host: str = HOST, kind: RequestKind = RequestKind.PAGE) -> dict:
@@ -39,7 +41,10 @@ def run(book, kit):
 
 def test_an_orderly_log_supports_every_claim_that_a_log_can_support(quiet, disclosed):
     statuses = status_of(disclosed(quiet))
-    assert {name for name, status in statuses.items() if status is Status.NOT_TESTED} == {"published-policy", "third-party"}
+    assert {name for name, status in statuses.items() if status is Status.NOT_TESTED} == {
+        "published-policy",
+        "third-party",
+    }
     assert Status.CONTRADICTED not in statuses.values()
 
 
@@ -53,7 +58,9 @@ def test_a_page_permitted_against_its_own_robots_verdict_contradicts(book, run, 
     assert example[1:2] + example[3:] == (idx, f"https://{HOST}/private/b", "robots_disallow")
 
 
-def test_a_page_that_its_stored_robots_txt_forbids_contradicts_though_the_verdict_said_yes(book, run, disclosed):
+def test_a_page_that_its_stored_robots_txt_forbids_contradicts_though_the_verdict_said_yes(
+    book, run, disclosed
+):
     honest = run.judge(f"https://{HOST}/article/1", HOST)
     run.page(f"https://{HOST}/private/c", HOST, robots=honest)
     run.close()
@@ -88,7 +95,9 @@ def test_a_permit_without_a_basis_contradicts_all_that_rests_on_one(book, run, d
 
 
 def test_a_page_asked_for_as_a_site_file_contradicts(book, run, disclosed):
-    run.entry(Stage.REQUEST, "fetch", Reason.ALLOWED, **where(f"https://{HOST}/private/d", kind=RequestKind.ROBOTS))
+    run.entry(
+        Stage.REQUEST, "fetch", Reason.ALLOWED, **where(f"https://{HOST}/private/d", kind=RequestKind.ROBOTS)
+    )
     run.close()
     assert contradicted(disclosed(book)) == {"robots-txt": {"disguised_page"}}
 
@@ -121,7 +130,15 @@ def test_a_permit_used_twice_contradicts(book, run, disclosed):
 
 def test_an_answer_from_another_address_than_permitted_contradicts(book, run, disclosed):
     asked = run.page(f"https://{HOST}/article/12", HOST, outcome=False)
-    run.entry(Stage.OUTCOME, "received", Reason.RECEIVED, ref_idx=asked, status=200, size=1, **where(f"https://{HOST}/other"))
+    run.entry(
+        Stage.OUTCOME,
+        "received",
+        Reason.RECEIVED,
+        ref_idx=asked,
+        status=200,
+        size=1,
+        **where(f"https://{HOST}/other"),
+    )
     run.close()
     assert contradicted(disclosed(book)) == {"decided-first": {"other_request"}}
 
@@ -152,7 +169,16 @@ def keep_with(run, kit, *verdicts: Verdict) -> None:
         basis=basis(kit.passed("scope"), kit.passed("piracy"), run.judge(url, HOST), kit.passed("crawl_delay")),
     )  # fmt: skip
     run.entry(Stage.OUTCOME, "received", Reason.RECEIVED, ref_idx=asked, status=200, size=1, **where(url))
-    run.entry(Stage.RESPONSE, "keep", Reason.KEPT, ref_idx=asked, status=200, size=1, basis=basis(*verdicts), **where(url))
+    run.entry(
+        Stage.RESPONSE,
+        "keep",
+        Reason.KEPT,
+        ref_idx=asked,
+        status=200,
+        size=1,
+        basis=basis(*verdicts),
+        **where(url),
+    )
 
 
 def test_keeping_a_page_whose_basis_names_a_paywall_contradicts(book, run, kit, disclosed):
@@ -218,7 +244,8 @@ def test_collecting_before_the_declared_period_contradicts(book, kit, disclosed)
 
 def test_both_days_of_the_declared_period_are_inside(book, kit, disclosed):
     narrow = kit.agent_toml().replace(
-        b"[collection]\nstart = 2026-01-01\nongoing = true", b"[collection]\nstart = 2026-05-28\nend = 2026-05-28"
+        b"[collection]\nstart = 2026-01-01\nongoing = true",
+        b"[collection]\nstart = 2026-05-28\nend = 2026-05-28",
     )
     run = book.run(narrow)
     run.open()

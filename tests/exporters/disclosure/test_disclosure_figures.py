@@ -29,7 +29,13 @@ class Plain:
         self.base.execute(f"CREATE TABLE decisions ({VIEW_COLUMNS})")
         self.rows = 0
 
-    def keep(self, domain: str | None, size: int | None, host: str = "h.example", media_type: str | None = "text/html") -> None:
+    def keep(
+        self,
+        domain: str | None,
+        size: int | None,
+        host: str = "h.example",
+        media_type: str | None = "text/html",
+    ) -> None:
         self.rows += 1
         self.base.execute(
             "INSERT INTO decisions (segment, idx, ts_us, stage, verdict, reason, kind, agent, domain, host, size, media_type)"
@@ -50,7 +56,11 @@ def test_every_printed_query_gives_the_printed_rows_in_plain_sqlite(book, kit, d
     kit.fill(run)
     run.page("https://news.example.co.jp/private/it's", "news.example.co.jp", force=True)
     run.close()
-    other = book.run(kit.agent_toml(version=2, purposes='["ai-training", "search"]'), name="run-2", start_us=kit.start_us + 500 * kit.hour_us)
+    other = book.run(
+        kit.agent_toml(version=2, purposes='["ai-training", "search"]'),
+        name="run-2",
+        start_us=kit.start_us + 500 * kit.hour_us,
+    )
     other.open()
     kit.fill(other)
     other.close(seal=False)
@@ -140,7 +150,7 @@ def test_the_domain_list_is_the_top_tenth_by_bytes_rounded_up(sizes):
     small = ask(log, queries.TOP_DOMAINS_SME, scope)
     assert len(small.rows) == min(math.ceil(len(sizes) / 20), 1000)
     total = sum(sizes)
-    for name, pages, octets, share in top.rows:
+    for _, pages, octets, share in top.rows:
         assert pages == 1
         assert share is None if total == 0 else abs(share - 10_000 * octets / total) <= 0.5
 
