@@ -65,6 +65,7 @@ class Checkpoint:
         self.refusals: Refusals | None = None
         self.site_files: SiteFiles | None = None
         self.on_log_failure: Callable[[SekishoError], None] | None = None
+        self.armed = False  # the guard says so when everything is in place and recorded
         self.loopback_only = has_placeholder_contact(agent.policy)
         self.user_agent = agent.policy.user_agent.encode("ascii")
         self._visits: WeakKeyDictionary[Request, Visit] = WeakKeyDictionary()
@@ -142,6 +143,7 @@ class Checkpoint:
             url=visit.facts.url,
             user_agent=self.user_agent,
             receipt=visit.receipt,
+            proxy=request.meta.get("proxy"),
         )
         self.permits.issue(request, permit)
 
@@ -153,5 +155,5 @@ class Checkpoint:
             self.tally.kept += 1
             self.tally.kept_bytes += len(response.body)
         else:
-            self.tally.skip(deciding, visit.facts.url)
+            self.tally.skip(deciding, visit.facts.url, answered=True)
         return deciding

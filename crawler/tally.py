@@ -25,7 +25,10 @@ class Example:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts by what happened, and a few examples for each reason."""
+    """Counts by what happened, and a few examples for each reason.
+
+    `skipped` counts every refusal, `answered` those among them that came after an answer.
+    """
 
     fetched: int = 0
     kept: int = 0
@@ -33,12 +36,15 @@ class Tally:
     failed: int = 0
     robots_files: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Example]] = field(default_factory=dict)
 
-    def skip(self, verdict: Verdict, url: str) -> None:
+    def skip(self, verdict: Verdict, url: str, *, answered: bool = False) -> None:
         """Count one refusal and remember the first few of each reason."""
         reason = verdict.reason.value
         self.skipped[reason] += 1
+        if answered:
+            self.answered[reason] += 1
         shown = self.examples.setdefault(reason, [])
         if len(shown) < EXAMPLES:
             shown.append(Example(url=url, where=where_it_says_so(verdict)))

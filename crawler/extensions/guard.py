@@ -120,8 +120,10 @@ class Guard:
         asyncio.ensure_future(engine.close_spider_async(reason=LOG_UNWRITABLE))  # noqa: RUF006 - the engine holds it
 
     def spider_closed(self, reason: str) -> None:
-        """Remember why the run ended."""
+        """Remember why the run ended; a run that was never armed ends here, its engine does not stop."""
         self._reason = reason
+        if self._failed and not self._checkpoint.armed:
+            self._crawler.spider = None  # see engine_stopped
 
     async def engine_stopped(self) -> None:
         """Write the closing record and seal the segment, unless the log has failed."""
@@ -147,9 +149,8 @@ class Guard:
             head = await checkpoint.log.close(seal=True)
         except SekishoError as error:
             logger.critical("sekisho: the run could not be sealed: %s", error)
-            self._failed = True
             head = None
-        if self._failed:
+        if self._failed or head is None:
             # How Scrapy's process learns that a crawl failed: without a spider its exit code is 1.
             self._crawler.spider = None
         if head is not None:

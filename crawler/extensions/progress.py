@@ -16,6 +16,8 @@ from scrapy.utils.asyncio import create_looping_call
 from crawler.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -45,22 +47,32 @@ def _printable(text: str, width: int) -> str:
 
 def closing_table(tally: Tally, *, run_id: str, log: str) -> str:
     """Return what happened: totals, then each reason with examples and the words that decided."""
+    before = tally.skipped - tally.answered
     lines = [
         "",
         f"Run {run_id}",
-        f"  fetched  {tally.fetched:>6}   requests that left; robots.txt was read {tally.robots_files} times",
-        f"  kept     {tally.kept:>6}   pages handed to the spider, {tally.kept_bytes:,} octets",
-        f"  failed   {tally.failed:>6}   left, and no answer came",
-        f"  skipped  {sum(tally.skipped.values()):>6}   by reason:",
+        f"  fetched   {tally.fetched:>6}   requests that left (robots.txt read {tally.robots_files} times)",
+        f"  kept      {tally.kept:>6}   pages handed to the spider, {tally.kept_bytes:,} octets",
+        f"  failed    {tally.failed:>6}   left, and no answer came",
+        f"  not asked {before.total():>6}   refused before a request{':' if before else ''}",
+        *_reasons(before, tally),
+        f"  not kept  {tally.answered.total():>6}   answered, body dropped{':' if tally.answered else ''}",
+        *_reasons(tally.answered, tally),
+        "",
+        f"  Every decision: sekisho log show {run_id} --log {log}",
+        "",
     ]
-    for reason, count in tally.skipped.most_common():
-        lines.append(f"    {reason:<26} {count:>6}")
-        for example in tally.examples.get(reason, ()):
-            lines.append(f"        {_printable(example.url, WIDEST)}")
-            if example.where:
-                lines.append(f"            {_printable(example.where, WIDEST)}")
-    lines += ["", f"  Every decision: sekisho log show {run_id} --log {log}", ""]
     return "\n".join(lines)
+
+
+def _reasons(counts: Counter[str], tally: Tally) -> Iterator[str]:
+    """Yield each reason with its count, its first examples and the words that decided."""
+    for reason, count in counts.most_common():
+        yield f"    {reason:<26} {count:>6}"
+        for example in tally.examples.get(reason, ()):
+            yield f"        {_printable(example.url, WIDEST)}"
+            if example.where:
+                yield f"            {_printable(example.where, WIDEST)}"
 
 
 class Progress:

@@ -8,12 +8,15 @@ Decides nothing.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from scrapy import signals
 from scrapy.utils.asyncio import create_looping_call
 
 from crawler.checkpoint import Checkpoint
+from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.store import log_path
 from crawler.extensions.metrics import DOMAIN_LIST, FAILED_BY_REASON, SKIPPED_BY_REASON
 from policies.vocabulary import Reason
 
@@ -52,7 +55,14 @@ def set_counts(stats: StatsCollector, checkpoint: Checkpoint) -> None:
         stats.set_value(f"{SKIPPED_BY_REASON}{reason}", count)
     if tally.failed:
         stats.set_value(f"{FAILED_BY_REASON}{Reason.ERROR_NETWORK.value}", tally.failed)
-    stats.set_value("sekisho/log/records", checkpoint.log.writer.size)
+    records = checkpoint.log.writer.size
+    if records != stats.get_value("sekisho/log/records"):
+        stats.set_value("sekisho/log/last_append_timestamp", checkpoint.clock.now_us() / 1_000_000)
+    stats.set_value("sekisho/log/records", records)
+    with suppress(OSError, LogError):  # a figure for people; the log itself says when it is gone
+        stats.set_value("sekisho/log/bytes", log_path(checkpoint.config.log).stat().st_size)
+    if checkpoint.site_files is not None:
+        stats.set_value("sekisho/robots_cache_entries", len(checkpoint.site_files))
 
 
 class SekishoStats:
