@@ -20,6 +20,9 @@ from policies.console import OutputFormat, render
 if TYPE_CHECKING:
     import argparse
 
+    from exporters.notice.entries import NoticeEntry
+    from policies.agents import AgentPolicy
+
 HELP = "publish what changed in the declared agents, why, and from when (Atom, HTML, JSON)"
 EXAMPLES = (
     "sekisho notice build --policies policies --out public/bot --base-url https://crawler.my-company.jp/bot/",
@@ -69,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     now, base_url, folder = _time(arguments.at), _base(arguments.base_url), Path(arguments.policies)
     if (arguments.before is None) != (arguments.after is None):
         raise UsageError("--from and --to go together: name the old and the new file")
+    agents: tuple[AgentPolicy, ...]
+    entries: tuple[NoticeEntry, ...]
     if arguments.before is not None:
         before, after = read_agent(Path(arguments.before)), read_agent(Path(arguments.after))
         agents = (after.policy,)

@@ -187,7 +187,8 @@ def atom_feed(
     for entry in entries:
         _atom_entry(feed, entry, base_url)
     ET.indent(feed)
-    return ET.tostring(feed, encoding="utf-8", xml_declaration=True) + b"\n"
+    body: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return body + b"\n"
 
 
 def _differences(entry: NoticeEntry) -> list[dict[str, object]]:
