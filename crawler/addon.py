@@ -10,6 +10,7 @@ unprotected crawl.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import uuid
@@ -113,6 +114,18 @@ def _install(settings: BaseSettings) -> None:
         settings.set(name, table, priority=PINNED)
 
 
+def _check_pinned(settings: BaseSettings) -> None:
+    """Raise SetupError when code sets something at a priority that no project, spider or user has."""
+    tables = ("ADDONS", "DOWNLOAD_HANDLERS", "DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS")
+    for name in (*PINNED_SETTINGS, *tables):
+        priority = settings.getpriority(name) or 0
+        if priority > PINNED:
+            raise SetupError(
+                f"{name} is set in code at priority {priority}, past what keeps the crawl guarded; "
+                "remove the code that sets it"
+            )
+
+
 def _load(settings: BaseSettings) -> tuple[Config, LoadedAgent, Snapshot]:
     """Return settings, agent and lists of a crawl; SekishoError says what is wrong with them."""
     config = read_config(settings)
@@ -161,6 +174,7 @@ class SekishoAddon:
             check_metrics_settings(settings)
             _pin(settings)
             _install(settings)
+            _check_pinned(settings)
             run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
             log = AsyncLog.open(
                 config.log,
@@ -171,6 +185,8 @@ class SekishoAddon:
             )
         except SekishoError as error:
             refuse(error)
+        # `scrapy shell` ends without closing its engine; what was recorded must reach the disk all the same.
+        atexit.register(log.writer.close, seal=False)
         checkpoint = Checkpoint(config=config, agent=agent, snapshot=snapshot, log=log, run_id=run_id)
         checkpoint.attach(self._crawler)
 

@@ -1,7 +1,7 @@
 """Permits: in-memory, one-use proofs that a durable `fetch` decision exists for exactly this request.
 
-A permit names method, URL and User-Agent and is tied to the request object it was issued for; it is taken
-out of the book when the door looks at it, whatever the door then says, so that it can never serve twice.
+A permit names method, URL, User-Agent and proxy and is tied to the request object it was issued for. It is
+taken out of the book when the door looks at it, whatever the door then says: it never serves twice.
 Nothing in `Request.meta` can make one.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
+
+from scrapy.utils.httpobj import urlparse_cached
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -25,6 +27,37 @@ class Permit:
     url: str
     user_agent: bytes
     receipt: Receipt
+    proxy: str | None = None
+
+
+def what_misleads(request: Request) -> str:
+    """Return what makes another request of this one than its URL and method say, or an empty text.
+
+    A Host header picks another site behind the same address (RFC 9110 section 7.2). Content of a GET can be
+    read as a second request (section 9.3.1).
+    """
+    headers = request.headers
+    if b"Authorization" in headers:
+        return "an Authorization header would open an access restriction"
+    if b"Host" in headers and headers.getlist(b"Host") != [urlparse_cached(request).netloc.encode()]:
+        return "a Host header names another site than the URL"
+    if request.body:
+        return f"a {request.method} with content: it could be read as another request"
+    return ""
+
+
+def _what_changed(request: Request, permit: Permit) -> str:
+    """Return what does not fit between a request at the door and its permit, or an empty text."""
+    if request.url != permit.url:
+        return f"the URL was changed after the decision for {permit.url}"
+    if request.method != permit.method:
+        return f"the method was changed from {permit.method} after the decision"
+    if request.headers.getlist(b"User-Agent") != [permit.user_agent]:
+        return "the User-Agent was changed after the decision"
+    if request.meta.get("proxy") != permit.proxy:
+        return "the proxy was changed after the decision"
+    misleading = what_misleads(request)
+    return f"{misleading}; it was added after the decision" if misleading else ""
 
 
 class PermitBook:
@@ -45,10 +78,5 @@ class PermitBook:
         permit = self._permits.pop(request, None)
         if permit is None:
             return None, "no decision to fetch this request was recorded"
-        if request.url != permit.url:
-            return None, f"the URL was changed after the decision for {permit.url}"
-        if request.method != permit.method:
-            return None, f"the method was changed from {permit.method} after the decision"
-        if request.headers.get(b"User-Agent") != permit.user_agent:
-            return None, "the User-Agent was changed after the decision"
-        return permit, ""
+        changed = _what_changed(request, permit)
+        return (None, changed) if changed else (permit, "")

@@ -1,16 +1,22 @@
 """Record: writes the decision to fetch, waits until it is durable, and issues the permit.
 
 Stands nearest to the network. It asks no rule; it refuses a request that some required rule did not pass,
-that was changed since it was judged, or whose User-Agent another component replaced.
+that was changed since it was judged, that its headers or content turn into another one, or that would go
+through a proxy where the agent must not go.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blocklists.host import split_origin
 from crawler.checkpoint import Checkpoint
+from crawler.permits import what_misleads
 from policies.decide import REQUEST_RULES
-from policies.vocabulary import Action, Evidence, Reason, Verdict
+from policies.facts import RequestFacts
+from policies.rules.piracy import judge_piracy
+from policies.rules.scope import judge_scope
+from policies.vocabulary import Action, Evidence, Origin, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:
     from typing import Self
@@ -30,8 +36,27 @@ def what_is_amiss(visit: Visit, request: Request) -> str:
         return f"rules consulted: {consulted}; required: {', '.join(REQUEST_RULES)}"
     if visit.facts.url != request.url or visit.facts.method != request.method:
         return f"judged as {visit.facts.method} {visit.facts.url}, then changed"
-    if b"Authorization" in request.headers:
-        return "an Authorization header was added after the request was judged"
+    return what_misleads(request)
+
+
+def what_forbids_proxy(proxy: str, checkpoint: Checkpoint) -> str:
+    """Return why nothing may be sent to a proxy, or an empty text: it sees whatever goes through it."""
+    url = proxy if "://" in proxy else f"http://{proxy}"
+    parts = split_origin(url)
+    facts = RequestFacts(
+        url=url,
+        method="GET",
+        user_agent=checkpoint.agent.policy.user_agent,
+        kind=RequestKind.PAGE,
+        origin=Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None,
+    )
+    for verdict in (
+        judge_scope(facts, loopback_only=checkpoint.loopback_only),
+        judge_piracy(facts, checkpoint.snapshot.matcher, now_us=checkpoint.clock.now_us()),
+    ):
+        if not verdict.action.passes:
+            host = facts.host or "an address that cannot be read"
+            return f"the proxy is {host}, where this agent must not go: {verdict.reason.value}"
     return ""
 
 
@@ -51,6 +76,11 @@ class RecordMiddleware:
         checkpoint = self._checkpoint
         visit = checkpoint.visit(request) or checkpoint.open_visit(request)
         amiss = what_is_amiss(visit, request)
+        proxy = request.meta.get("proxy")
+        if proxy and not amiss:
+            amiss = what_forbids_proxy(str(proxy), checkpoint)
+        if not checkpoint.armed:
+            amiss = "the guard has not armed this run"
         if amiss:
             evidence = Evidence(source="record", text=request.url[:500], note=amiss)
             visit.verdicts.append(
