@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OUT ?= out
+OUT ?= $(if $(URL),out/site,out/demo)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.lock
 
 .PHONY: help crawl test lint test-long bench clean

@@ -5,7 +5,7 @@ ADDONS = {"crawler.addon.SekishoAddon": 100}
 SPIDER_MODULES = ["crawler.spiders"]
 
 SEKISHO_POLICIES = "policies"
-SEKISHO_BLOCKLISTS = "lists"
+SEKISHO_BLOCKLISTS = "blocklists/starter"
 
 # Sites are asked in order of arrival, so that progress reads like the site.
 DEPTH_PRIORITY = 1

@@ -87,6 +87,7 @@ def _steps(plan: Plan) -> list[tuple[str, list[str]]]:
     crawl = [sys.executable, "-m", "scrapy", "crawl", "site", "-a", f"url={','.join(plan.urls)}"]
     # Warnings, progress and the closing table; `-- -s LOG_LEVEL=INFO` shows the rest.
     crawl += ["-s", f"SEKISHO_LOG={plan.log}", "-s", "LOG_LEVEL=WARNING"]
+    crawl += ["-s", "SEKISHO_PROGRESS_SECONDS=1"]
     if plan.demo:
         crawl += ["-s", f"SEKISHO_BLOCKLISTS={DEMO_LISTS}"]
     disclosure = [sekisho, "disclosure", "build", "--log", plan.log, "--out", str(plan.out / "disclosure")]
