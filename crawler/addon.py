@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from blocklists.errors import SekishoError
 from blocklists.snapshot import load_snapshot
-from crawler.config import agents_folder, read_config
+from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SetupError
 from policies.agents import load_agent, require_ready
@@ -129,7 +129,7 @@ def _check_pinned(settings: BaseSettings) -> None:
 def _load(settings: BaseSettings) -> tuple[Config, LoadedAgent, Snapshot]:
     """Return settings, agent and lists of a crawl; SekishoError says what is wrong with them."""
     config = read_config(settings)
-    agent = load_agent(agents_folder(config.policies), config.agent)
+    agent = load_agent(config.policies, config.agent)
     require_ready(agent, datetime.now(UTC).date())
     snapshot = load_snapshot(config.blocklists, now_us=SystemClock().now_us())
     return config, agent, snapshot

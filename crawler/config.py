@@ -80,9 +80,3 @@ def read_config(settings: BaseSettings) -> Config:
         progress=str(value("SEKISHO_PROGRESS")).lower() not in {"0", "false", "no", "off", ""},
         progress_seconds=number("SEKISHO_PROGRESS_SECONDS", low=0.1, high=86_400),
     )
-
-
-def agents_folder(policies: Path) -> Path:
-    """Return the folder that holds agent files: `agents/` inside the policies folder, or that folder."""
-    inner = policies / "agents"
-    return inner if inner.is_dir() else policies

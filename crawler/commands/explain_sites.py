@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocklists.snapshot import load_snapshot
-from crawler.config import agents_folder, read_config
+from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.reader import LogReader
 from policies.agents import has_placeholder_contact, load_agent
@@ -76,7 +76,7 @@ def load_site(arguments: Namespace, log: str) -> Site:
     settings.set("ADDONS", {"crawler.addon.SekishoAddon": 100}, priority="cmdline")
     settings.set("LOG_LEVEL", "ERROR", priority="cmdline")
     config = read_config(settings)
-    agent = load_agent(agents_folder(config.policies), config.agent)
+    agent = load_agent(config.policies, config.agent)
     snapshot = load_snapshot(Path(config.blocklists), now_us=SystemClock().now_us())
     standing = Standing(
         token=agent.policy.token,
