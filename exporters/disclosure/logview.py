@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from exporters.disclosure.figures import Row, Scalar
 
+#: Larger answers are not kept in memory.
+REMEMBERED_ROWS = 1_000
 _DIGEST_LENGTH = 64
 _HEX = frozenset("0123456789abcdef")
 
@@ -35,6 +37,7 @@ class LogView:
 
     def __init__(self, reader: LogReader) -> None:
         self._reader = reader
+        self._answers: dict[tuple[str, tuple[str | int, ...]], list[Row]] = {}
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -50,8 +53,14 @@ class LogView:
         self._reader.close()
 
     def query(self, sql: str, params: Sequence[str | int] = ()) -> list[Row]:
-        """Return the rows of a SELECT with `?` placeholders."""
-        return [tuple(_plain(cell) for cell in row) for row in self._reader.query(sql, tuple(params))]
+        """Return the rows of a SELECT with `?` placeholders; the same question is put once."""
+        key = (sql, tuple(params))
+        known = self._answers.get(key)
+        if known is None:
+            known = [tuple(_plain(cell) for cell in row) for row in self._reader.query(*key)]
+            if len(known) <= REMEMBERED_ROWS:
+                self._answers[key] = known
+        return known
 
     def document(self, sha256: str) -> bytes | None:
         """Return a stored document's octets, or None when there is none under this digest."""

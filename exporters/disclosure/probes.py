@@ -9,12 +9,14 @@ the log enter as parameters only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from exporters.disclosure.figures import Figure, Query, ask
 
 if TYPE_CHECKING:
-    from exporters.disclosure.figures import Log, Scope
+    from collections.abc import Sequence
+
+    from exporters.disclosure.figures import Log, Row, Scope
     from policies.vocabulary import Reason
 
 EXAMPLES = 10
@@ -53,43 +55,51 @@ class Probe:
 def run_probe(
     log: Log, scope: Scope, claim: str, probe: Probe, *extra: str | int, documents: int = 0
 ) -> Test:
-    """Put a probe to the log. `extra` are the parameters of `bad`; `claim` names its figures."""
+    """Put a probe to the log. `extra` are the parameters of `bad`; `claim` names its figures.
+
+    The examples are not asked for when nothing was found: the answer is known.
+    """
     where = f"{probe.base} AND {{scope}}"
     source = f"FROM decisions d{probe.join}\nWHERE {where}\n  AND {probe.bad}"
     name = f"claim.{claim}.{probe.id}"
-    counting = ("count",)
+    examined = Query(
+        id=f"{name}.examined",
+        columns=("count",),
+        sql=f"SELECT COUNT(*) FROM decisions d\nWHERE {where}",
+        alias="d",
+    )
+    counted = Query(id=f"{name}.found", columns=("count",), sql=f"SELECT COUNT(*) {source}", alias="d")
+    named = Query(
+        id=f"{name}.examples",
+        columns=("segment", "idx", "ts_us", "url", "reason"),
+        sql=f"SELECT d.segment, d.idx, d.ts_us, d.url, d.reason {source}\n"
+        f"ORDER BY d.ts_us, d.segment, d.idx\nLIMIT {EXAMPLES}",
+        alias="d",
+    )
+    found = ask(log, counted, scope, *extra)
     return Test(
         id=probe.id,
-        examined=ask(
-            log,
-            Query(
-                id=f"{name}.examined",
-                columns=counting,
-                sql=f"SELECT COUNT(*) FROM decisions d\nWHERE {where}",
-                alias="d",
-            ),
-            scope,
-        ),
-        found=ask(
-            log,
-            Query(id=f"{name}.found", columns=counting, sql=f"SELECT COUNT(*) {source}", alias="d"),
-            scope,
-            *extra,
-        ),
-        examples=ask(
-            log,
-            Query(
-                id=f"{name}.examples",
-                columns=("segment", "idx", "ts_us", "url", "reason"),
-                sql=f"SELECT d.segment, d.idx, d.ts_us, d.url, d.reason {source}\n"
-                f"ORDER BY d.ts_us, d.segment, d.idx\nLIMIT {EXAMPLES}",
-                alias="d",
-            ),
-            scope,
-            *extra,
-        ),
+        examined=ask(log, examined, scope),
+        found=found,
+        examples=ask(log if found.number else _NOTHING, named, scope, *extra),
         documents=documents,
     )
+
+
+class _Nothing:
+    """A log without records and documents."""
+
+    documents: ClassVar[dict[str, bytes]] = {}
+
+    def query(self, sql: str, params: Sequence[str | int] = ()) -> list[Row]:
+        del sql, params
+        return []
+
+    def document(self, sha256: str) -> bytes | None:
+        return self.documents.get(sha256)
+
+
+_NOTHING = _Nothing()
 
 
 def among(values: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from blocklists.host import split_origin
 from exporters.disclosure.figures import Query, ask
+from exporters.disclosure.queries import SEGMENTS
 from policies.rules.robots import RULE
 from policies.signals.robots import RobotsRules, parse_robots
 from policies.signals.robots_fetch import LAST_GOOD_USE
@@ -40,7 +41,7 @@ _PERMITS = Query(
     sql=(
         "SELECT segment, idx, ts_us, url, policy_sha256, COALESCE(basis_sha256, '') FROM decisions\n"
         "WHERE stage = 'request' AND verdict = 'fetch' AND kind = 'page' AND {scope}\n"
-        "  AND (segment > ? OR (segment = ? AND idx > ?))\nORDER BY segment, idx\nLIMIT ?"
+        "  AND segment = ? AND idx > ?\nORDER BY idx\nLIMIT ?"
     ),
 )
 
@@ -56,13 +57,15 @@ class Faults:
 
 
 def _permits(log: Log, scope: Scope) -> Iterator[Row]:
-    segment, idx = "", -1
-    while True:
-        rows = ask(log, _PERMITS, scope, segment, segment, idx, PAGE).rows
-        yield from rows
-        if len(rows) < PAGE:
-            return
-        segment, idx = str(rows[-1][0]), _whole(rows[-1][1])
+    """Yield the page permits of each segment in order; one page is one walk along the log's own key."""
+    for segment in ask(log, SEGMENTS, scope).column("segment"):
+        idx = -1
+        while True:
+            rows = ask(log, _PERMITS, scope, str(segment), idx, PAGE).rows
+            yield from rows
+            if len(rows) < PAGE:
+                break
+            idx = _whole(rows[-1][1])
 
 
 def _whole(value: object) -> int:

@@ -87,7 +87,7 @@ def write_page(document: Disclosure, language: str, *, other: str, digest: str) 
         language=language,
         title=words("page.title"),
         heading=words("page.heading", agent=document.agent),
-        brand=_operator(c)[0][1],
+        brand=words("page.brand"),
         operator=_operator(c),
         meta=_meta(c),
         lead=words("page.lead"),
