@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from policies.vocabulary import Assessment
 
 HELP = "say what would happen to a URL, and which line says so"
+EXAMPLES = (
+    "sekisho explain https://www.example.org/private/a",
+    "sekisho explain --offline --format jsonl - < urls.txt",
+    "sekisho explain --robots robots.txt --agent ExampleBot https://www.example.org/private/a",
+)
 LARGEST_FILE = 64 * 1024 * 1024
 
 

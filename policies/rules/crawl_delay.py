@@ -9,6 +9,7 @@ Pure: no clock.
 
 from __future__ import annotations
 
+from math import isinf
 from typing import TYPE_CHECKING
 
 from policies.vocabulary import Action, Evidence, Reason, Verdict
@@ -47,6 +48,7 @@ def judge_crawl_delay_of(readings: RobotsReadings | None, token: str, cap: float
     delay = readings.crawl_delay(token)
     if delay is None:
         return _NOTHING_ASKED
-    note = f"{delay.seconds:g} s between requests; the policy's cap is {cap:g} s"
+    capped = "" if isinf(cap) else f"; the policy's cap is {cap:g} s"
+    note = f"{delay.seconds:g} s between requests{capped}"
     evidence = readings.evidence(line=delay.line, text=delay.text, group=delay.group, note=note)
     return readings.remember(token, cap, judge_crawl_delay(delay.seconds, cap, evidence))
