@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exporters.disclosure.figures import Log, Row, Scope
     from policies.vocabulary import Reason
 
-EXAMPLES = 10
+EXAMPLES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

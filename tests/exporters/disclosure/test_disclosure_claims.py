@@ -239,7 +239,7 @@ def test_collecting_before_the_declared_period_contradicts(book, kit, disclosed)
     run.open()
     kit.fill(run)
     run.close()
-    assert contradicted(disclosed(book)) == {"collection-period": {"outside_period_1"}}
+    assert contradicted(disclosed(book)) == {"collection-period": {"outside_period"}}
 
 
 def test_both_days_of_the_declared_period_are_inside(book, kit, disclosed):
