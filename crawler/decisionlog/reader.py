@@ -175,6 +175,8 @@ def unpack_body(codec: str | bytes, size: int, body: bytes) -> bytes:
         unpacker = zlib.decompressobj()
         try:
             octets = unpacker.decompress(body, size + 1)
+            if unpacker.unused_data or not unpacker.eof:
+                raise ValueError("its body is not one whole stream")
         except zlib.error as error:
             raise ValueError(f"its body cannot be unpacked: {error}") from error
     else:

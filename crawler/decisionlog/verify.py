@@ -92,9 +92,11 @@ def _claims(raw: sqlite3.Connection, findings: Findings) -> list[SegmentClaim]:
                 Problem.SEGMENT_MISSING,
                 f"table {table} has rows of segment number {number}, but the segment is gone",
             )
-    for number in range(1, max(known, default=0) + 1):
-        if number not in known:
-            findings.add(Problem.SEGMENT_MISSING, f"segment number {number} is gone")
+    before = 0
+    for number in sorted(known):
+        if number != before + 1:
+            findings.add(Problem.SEGMENT_MISSING, f"segments number {before + 1} to {number - 1} are gone")
+        before = number
     raw.execute("COMMIT")
     return claims
 
