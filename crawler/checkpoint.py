@@ -19,7 +19,8 @@ from crawler.recorder import Recorder
 from crawler.tally import Tally
 from crawler.visit import Visit, request_facts
 from policies.agents import has_placeholder_contact
-from policies.vocabulary import Action, RequestKind
+from policies.signals.retry_after import parse_retry_after
+from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +33,15 @@ if TYPE_CHECKING:
     from blocklists.snapshot import Snapshot
     from crawler.config import Config
     from crawler.decisionlog.aio import AsyncLog
-    from crawler.pacer import Pacer
+    from crawler.pacer import LeftAlone, Pacer
     from crawler.refusals import Refusals
     from crawler.site_files import SiteFiles
     from policies.agents import LoadedAgent
-    from policies.vocabulary import Assessment, Verdict
+    from policies.vocabulary import Assessment
 
+_THROTTLED = frozenset((429, 503))
+_BACK_OFF_SECONDS = 5.0  # where a site says "slow down" without saying for how long
+_PUT_OFF = "the site asked to be left alone for longer than the policy's max_crawl_delay_seconds"
 _checkpoints: WeakKeyDictionary[Crawler, Checkpoint] = WeakKeyDictionary()
 
 
@@ -60,7 +64,7 @@ class Checkpoint:
         )
         self.clock = SystemClock()
         self.permits = PermitBook()
-        self.pacer: Pacer = LocalPacer(time.monotonic)
+        self.pacer: Pacer = LocalPacer(time.monotonic, agent.policy.robots.max_crawl_delay_seconds)
         self.tally = Tally()
         self.refusals: Refusals | None = None
         self.site_files: SiteFiles | None = None
@@ -133,6 +137,27 @@ class Checkpoint:
         self.tally.skip(verdict, visit.facts.url)
         visit.end_turn()
         return SekishoSkip(verdict, visit.facts.url)
+
+    def heed(self, visit: Visit, response: Response) -> None:
+        """Let nothing go to an origin that asks to be left alone for a while (RFC 9110 section 10.2.3)."""
+        if response.status not in _THROTTLED or visit.facts.origin is None:
+            return
+        asked = (response.headers.get(b"Retry-After") or b"").decode("latin-1")
+        wait = parse_retry_after(asked, now_us=self.clock.now_us())
+        self.pacer.hold(visit.facts.origin, _BACK_OFF_SECONDS if wait is None else wait)
+
+    def leave_alone(self, visit: Visit, held: LeftAlone) -> SekishoSkip:
+        """Record that a request is put off, because its site asked for a pause; return the exception."""
+        evidence = Evidence(source="response header Retry-After", text=f"{visit.facts.origin}", note=_PUT_OFF)
+        verdict = Verdict(
+            rule="pace",
+            action=Action.DEFER,
+            reason=Reason.RATE_LIMITED,
+            evidence=(evidence,),
+            retry_at=self.clock.now_us() + round(held.seconds * 1_000_000),
+        )
+        visit.verdicts.append(verdict)
+        return self.refuse(visit)
 
     async def permit(self, request: Request, visit: Visit) -> None:
         """Record the decision to fetch, wait until it is durable, and issue its permit."""

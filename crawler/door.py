@@ -10,6 +10,7 @@ the refusal is recorded; if even that cannot be recorded, the crawl stops.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.core.downloader import Downloader as ScrapyDownloader
@@ -17,6 +18,7 @@ from scrapy.core.downloader.handlers import DownloadHandlers
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
+from crawler.pacer import LeftAlone
 from crawler.visit import request_facts
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
@@ -74,6 +76,12 @@ class GuardedHandlers(DownloadHandlers):
         visit = checkpoint.visit(request)
         if permit is None or visit is None:
             raise self._refuse(request, why or "nothing judged this request")
+        if visit.facts.origin is not None:
+            # It may have waited in Scrapy's queue while its site asked for a pause.
+            try:
+                await checkpoint.pacer.outlast_hold(visit.facts.origin)
+            except LeftAlone as held:
+                raise checkpoint.leave_alone(visit, held) from None
         checkpoint.require_log()
         try:
             response = await super().download_request_async(request)
@@ -82,6 +90,7 @@ class GuardedHandlers(DownloadHandlers):
             checkpoint.tally.failed += 1
             checkpoint.record.failed(visit, permit.receipt, _short(error))
             raise
+        checkpoint.heed(visit, response)  # before anything else of this origin leaves
         visit.end_turn()
         checkpoint.record.received(visit, permit.receipt, response)
         return response
@@ -108,8 +117,12 @@ class Downloader(ScrapyDownloader):
     ) -> Deferred[Response | Request]:
         """Pass a request through the middlewares, and give its turn back however that ends.
 
+        It counts for its host from here on, also while it waits for the pace that the site asked for: the
+        scheduler takes the next request from the host with the fewest, so that others are not kept waiting.
         The call below must run at once and not in a task of its own: it is what makes `needs_backout` true.
         """
+        with suppress(ValueError):  # no address: the rules will say so
+            self._get_slot(request)[1].active.add(request)
         exchange: Deferred[Response | Request] = super().fetch(request)
         return exchange.addBoth(self._release, request)
 
@@ -117,6 +130,10 @@ class Downloader(ScrapyDownloader):
         visit = self._checkpoint.visit(request)
         if visit is not None:
             visit.end_turn()
+        with suppress(ValueError):
+            slot = self.slots.get(self.get_slot_key(request))
+            if slot is not None:
+                slot.active.discard(request)
         return result
 
 

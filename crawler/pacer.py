@@ -3,6 +3,8 @@
 `Pacer` is the interface, `LocalPacer` keeps it within one process. The wait counts from the end of the
 previous exchange with the origin, so that the gap that the server sees is never shorter than what it
 asked for, whatever the connections do. Where a delay is asked, one request is under way at a time.
+A hold (Retry-After, RFC 9110 section 10.2.3) stops also what has its turn already and was not sent yet;
+a hold for longer than the policy's cap is not waited for: `LeftAlone` says so.
 The user's own DOWNLOAD_DELAY and AutoThrottle stay with Scrapy's slots; both waits must have passed.
 """
 
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
     from policies.vocabulary import Origin
 
 REMEMBERED_ORIGINS = 100_000
+
+
+class LeftAlone(Exception):  # noqa: N818 - an answer, not a failure
+    """The origin asked to be left alone for longer than this crawl waits: `seconds` from now."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the site asked to be left alone for {seconds:.0f} s more")
+        self.seconds = seconds
 
 
 class Turn(Protocol):
@@ -36,7 +46,10 @@ class Pacer(Protocol):
         """Let nothing go to an origin for that long from now (Retry-After)."""
 
     async def turn(self, origin: Origin) -> Turn:
-        """Return when a request may go."""
+        """Return when a request may go. Raises LeftAlone."""
+
+    async def outlast_hold(self, origin: Origin) -> None:
+        """Return when an origin is not held any more; asked just before sending. Raises LeftAlone."""
 
 
 class _Lane:
@@ -79,10 +92,14 @@ class LocalTurn:
 
 
 class LocalPacer:
-    """A pace keeper for one process. `clock` is a monotonic clock in seconds."""
+    """A pace keeper for one process.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    `clock` is a monotonic clock in seconds; `longest_hold` is how many seconds of a hold are waited for.
+    """
+
+    def __init__(self, clock: Callable[[], float], longest_hold: float) -> None:
         self._clock = clock
+        self._longest_hold = longest_hold
         self._lanes: dict[Origin, _Lane] = {}
 
     def _lane(self, origin: Origin) -> _Lane:
@@ -118,7 +135,8 @@ class LocalPacer:
             if lane.delay:
                 await lane.lock.acquire()
                 locked = True
-            while (wait := lane.wait(self._clock())) > 0:  # noqa: ASYNC110 - waits for a clock, not for an event
+            while (wait := lane.wait(self._clock())) > 0:
+                self._check_hold(lane)
                 await asyncio.sleep(wait)  # a hold may have grown meanwhile
         except BaseException:
             lane.turns -= 1
@@ -126,3 +144,15 @@ class LocalPacer:
                 lane.lock.release()
             raise
         return LocalTurn(lane, self._clock, locked=locked)
+
+    async def outlast_hold(self, origin: Origin) -> None:
+        """See `Pacer.outlast_hold`."""
+        lane = self._lanes.get(origin)
+        while lane is not None and (wait := lane.held_until - self._clock()) > 0:
+            self._check_hold(lane)
+            await asyncio.sleep(wait)
+
+    def _check_hold(self, lane: _Lane) -> None:
+        seconds = lane.held_until - self._clock()
+        if seconds > self._longest_hold:
+            raise LeftAlone(seconds)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 # Refused as content, yet nothing that Scrapy does next goes round a refusal: a redirect is judged anew, an
 # error may be retried. The body is dropped all the same.
 _GO_ON_WITHOUT_BODY = frozenset({Reason.REDIRECT, Reason.HTTP_ERROR, Reason.RATE_LIMITED})
-_BACK_OFF_SECONDS = 5.0
 
 
 def response_facts(request: Request, response: Response) -> ResponseFacts:
@@ -89,7 +88,6 @@ class AccessHeadMiddleware(_Access):
             cap = self._checkpoint.agent.policy.robots.max_crawl_delay_seconds
             if wait is not None and wait > cap:
                 raise SekishoSkip(verdict, request.url)
-            self._checkpoint.pacer.hold(visit.facts.origin, _BACK_OFF_SECONDS if wait is None else wait)
         if verdict.reason in _GO_ON_WITHOUT_BODY:
             return response.replace(body=b"")
         raise SekishoSkip(verdict, request.url)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crawler.checkpoint import Checkpoint
+from crawler.pacer import LeftAlone
 
 if TYPE_CHECKING:
     from typing import Self
@@ -33,4 +34,7 @@ class PaceMiddleware:
         visit = self._checkpoint.visit(request)
         if visit is None or visit.facts.origin is None or visit.turn is not None:
             return
-        visit.turn = await self._checkpoint.pacer.turn(visit.facts.origin)
+        try:
+            visit.turn = await self._checkpoint.pacer.turn(visit.facts.origin)
+        except LeftAlone as held:
+            raise self._checkpoint.leave_alone(visit, held) from None
