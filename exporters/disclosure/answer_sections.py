@@ -48,10 +48,11 @@ def code_section(
         if english_too and words.language != "en":
             labels.append(Line(text=item.item.label_en))
         labels.append(Line(text=item.item.id, mono=True))
+        level = "explain" if item.status == "explanation" else item.item.level
         rows.append(
             (
                 Cell(lines=tuple(labels)),
-                c.text(words(f"level.{'explain' if item.status == 'explanation' else item.item.level}")),
+                Cell(lines=(Line(text=words(f"level.{level}"), badge="level"),)),
                 Cell(lines=_answer_lines(c, item)),
             )
         )
