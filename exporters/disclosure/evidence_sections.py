@@ -213,7 +213,9 @@ def log_section(c: Composer) -> Section:
             Cell(lines=(Line(text=segment.run), Line(text=segment.id, mono=True))),
             c.number(segment.size),
             c.text(words.instant(segment.opened_us)),
-            c.text(words("table.sealed") if segment.sealed else words("table.open")),
+            Cell(
+                lines=(Line(text=words("table.sealed" if segment.sealed else "table.open"), badge="level"),)
+            ),
             c.text(segment.root or words("page.not_recorded"), mono=bool(segment.root)),
         )
         for segment in document.segments
