@@ -9,7 +9,8 @@ import json
 from collections import Counter
 
 import pytest
-from loopback import Project, Web, page, robots, undecided
+from arrivals import undecided
+from loopback import Project, Web, page, robots
 
 DECLARED = "Mozilla/5.0 (compatible; ExampleBot/1.0; +https://bot.example.com/)"
 
@@ -146,7 +147,7 @@ def test_a_crawl_full_of_attempts_ends_in_order_and_its_log_verifies(attempts):
 
 
 def test_every_request_that_the_server_received_had_a_durable_decision_before(attempts):
-    assert undecided(attempts.web, attempts.crawl) == []
+    assert undecided(attempts.web, attempts.web.received, attempts.crawl.records) == []
 
 
 def test_no_forbidden_path_was_received_by_any_host(attempts):
@@ -373,7 +374,7 @@ def test_switching_our_components_off_in_a_spider_changes_nothing(rivals):
     assert rivals.crawl.code == 0, rivals.crawl.stderr
     assert rivals.got("plain") == [rivals.web.url("a.localhost", "/open?plain")]
     assert [one.reason for one in rivals.crawl.of(stage="run")] == ["run_opened", "guard_armed", "run_closed"]
-    assert undecided(rivals.web, rivals.crawl) == []
+    assert undecided(rivals.web, rivals.web.received, rivals.crawl.records) == []
     assert {one.headers["user-agent"] for one in rivals.web.received} == {DECLARED}
     assert [one for one in rivals.web.received if "/private" in one.path or "pirate" in one.host] == []
 

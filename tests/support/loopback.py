@@ -327,18 +327,3 @@ class Project:
             return []
         with LogReader.open(f"sqlite:///{self.folder / 'log.db'}") as reader:
             return list(reader.records())
-
-
-def undecided(web: Web, crawl: Crawl) -> list[Received]:
-    """Return what the server received without a fetch decision of its own that was recorded before."""
-    decided: dict[str, list[int]] = {}
-    for one in crawl.of(stage="request", verdict="fetch"):
-        decided.setdefault(one.url or "", []).append(one.ts_us)
-    without = []
-    for received in web.received:
-        moments = decided.get(web.url(received.host, received.path), [])
-        if moments and moments[0] <= received.at:
-            moments.pop(0)
-        else:
-            without.append(received)
-    return without
