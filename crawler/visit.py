@@ -31,6 +31,7 @@ class Visit:
     receipt: Receipt | None = None
     turn: Turn | None = None
     response: ResponseFacts | None = None
+    head: tuple[Verdict, ...] = ()
     digested: tuple[bytes, str] | None = None
 
     def digest(self, body: bytes) -> str:

@@ -17,7 +17,7 @@ from crawler.errors import SekishoSkip, SetupError
 from policies.facts import ResponseFacts
 from policies.response_rules import judge_response_body, judge_response_head
 from policies.signals.retry_after import parse_retry_after
-from policies.vocabulary import Reason, RequestKind
+from policies.vocabulary import Assessment, Reason, RequestKind
 
 if TYPE_CHECKING:
     from typing import Self
@@ -79,6 +79,7 @@ class AccessHeadMiddleware(_Access):
         facts = response_facts(request, response)
         visit.response = facts
         assessment = judge_response_head(request.url, facts)
+        visit.head = assessment.verdicts
         if assessment.passes:
             return response
         verdict = self._checkpoint.judge_response(visit, assessment, response)
@@ -105,7 +106,7 @@ class AccessPageMiddleware(_Access):
         facts = visit.response or response_facts(request, response)
         if facts.body is not response.body:
             facts = replace(facts, body=response.body)
-        assessment = judge_response_body(facts)
+        assessment = Assessment(verdicts=visit.head + judge_response_body(facts).verdicts)
         verdict = self._checkpoint.judge_response(visit, assessment, response)
         if not verdict.action.passes:
             raise SekishoSkip(verdict, request.url)
