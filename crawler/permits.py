@@ -30,12 +30,32 @@ class Permit:
     proxy: str | None = None
 
 
+def _targets(request: Request) -> tuple[str, str]:
+    """Return what a request asks its host for, as its URL is written and as Twisted sends it.
+
+    Scrapy's handler and `twisted.web.client.URI` both take a URL to pieces and join what is not empty.
+    """
+    parts = urlparse_cached(request)
+    url = request.url.partition("#")[0]
+    written = url[len(parts.scheme) + 3 + len(parts.netloc) :]
+    sent = parts.path
+    if parts.params:
+        sent += f";{parts.params}"
+    if parts.query:
+        sent += f"?{parts.query}"
+    return written or "/", sent or "/"
+
+
 def what_misleads(request: Request) -> str:
     """Return what makes another request of this one than its URL and method say, or an empty text.
 
     A Host header picks another site behind the same address (RFC 9110 section 7.2). Content of a GET can be
-    read as a second request (section 9.3.1).
+    read as a second request (section 9.3.1). And an empty part of a URL is lost on the way: `/a;` would be
+    sent as `/a`, of which robots.txt may think otherwise.
     """
+    written, sent = _targets(request)
+    if written != sent or not sent.startswith("/"):
+        return f"the URL would be sent as another one: {sent[:200]}"
     headers = request.headers
     if b"Authorization" in headers:
         return "an Authorization header would open an access restriction"

@@ -54,7 +54,9 @@ def address(web: Web, one: Received) -> str:
 def as_sent(url: str) -> str:
     """Return a URL as it reads to a server: without its fragment, and with the root's slash."""
     url = url.partition("#")[0]
-    return url if "/" in url.partition("://")[2] else f"{url}/"
+    scheme, _, rest = url.partition("://")
+    host, mark, query = rest.partition("?")
+    return f"{scheme}://{host if '/' in host else host + '/'}{mark}{query}"
 
 
 def undecided(web: Web, received: Iterable[Received], records: Iterable[StoredRecord]) -> list[str]:
