@@ -57,7 +57,8 @@ def _settings_module(config: Path) -> str | None:
         parser.read(config, encoding="utf-8")
         return parser.get("settings", os.environ.get("SCRAPY_PROJECT", "default"), fallback=None)
     except (configparser.Error, OSError, UnicodeError) as error:
-        raise LogError(f"{config} cannot be read: {error}; correct it, or name the log with --log") from error
+        words = " ".join(str(error).split())
+        raise LogError(f"{config} cannot be read: {words}; correct it, or name the log with --log") from error
 
 
 def _setting_in(source: Path, module: str, folder: Path) -> str | None:

@@ -92,7 +92,7 @@ def write_sample(writer):
                 body_sha256=sha256(b"%d" % page).hexdigest(),
                 media_type="text/html",
                 error="cut short" if page == 2 else None,
-            )  # fmt: skip
+            )
         )
         writer.append(
             make_entry(
@@ -105,7 +105,7 @@ def write_sample(writer):
                 size=900,
                 media_type="text/html",
                 basis=basis_for(7),
-            )  # fmt: skip
+            )
         )
 
 
@@ -133,8 +133,10 @@ class Log:
         return LogReader.open(self.url)
 
     def raw(self):
-        """Connect as somebody who owns the file would."""
-        return sqlite3.connect(self.path, isolation_level=None)
+        """Connect as somebody who owns the file would, without waiting for the disk."""
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
 
     def unguarded(self):
         """Connect and drop every trigger."""

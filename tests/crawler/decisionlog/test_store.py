@@ -103,7 +103,7 @@ def test_a_url_that_names_no_log_says_what_to_write(url, says, log):
 
 
 def test_a_missing_log_is_not_created_by_reading(log):
-    with pytest.raises(LogError, match="there is no log .*run a crawl first"):
+    with pytest.raises(LogError, match=r"there is no log .*run a crawl first"):
         log.reader()
     assert not log.path.exists()
 
@@ -146,7 +146,7 @@ def test_a_log_of_another_format_version_is_refused_and_left_alone(log):
 
 def test_a_folder_where_nothing_can_be_created_is_refused(log):
     with pytest.raises(
-        LogError, match="cannot open the log /proc/sekisho.db: unable to open.*check that its folder"
+        LogError, match=r"cannot open the log /proc/sekisho.db: unable to open.*check that its folder"
     ):
         LogWriter.open("sqlite:////proc/sekisho.db", run_id="r", agent="a", clock=log.clock)
 
@@ -220,7 +220,7 @@ def test_the_folder_of_a_new_log_is_synced(log, monkeypatch):
     real = os.fsync
 
     def fsync(descriptor):
-        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         real(descriptor)
 
     monkeypatch.setattr(store.os, "fsync", fsync)
