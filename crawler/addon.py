@@ -160,6 +160,10 @@ class SekishoAddon:
         modules = settings.getlist("SPIDER_MODULES")
         if "crawler.spiders" not in modules:
             settings.set("SPIDER_MODULES", [*modules, "crawler.spiders"], priority=PINNED)
+        try:
+            _check_reactor(settings)  # before Scrapy chooses its process by it
+        except SekishoError as error:
+            refuse(error)
         _pin(settings)
 
     def update_settings(self, settings: BaseSettings) -> None:
@@ -184,6 +188,8 @@ class SekishoAddon:
                 on_failure=self._on_log_failure,
             )
         except SekishoError as error:
+            # Under FORCE_CRAWLER_PROCESS a Deferred swallows the exit; a crawl without a spider exits with 1.
+            self._crawler.spider = None
             refuse(error)
         # `scrapy shell` ends without closing its engine; what was recorded must reach the disk all the same.
         atexit.register(log.writer.close, seal=False)

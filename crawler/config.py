@@ -51,8 +51,9 @@ def read_config(settings: BaseSettings) -> Config:
     """Return the checked settings; SetupError names the setting, its value and what would be right."""
     for name in settings:
         if name.startswith("SEKISHO_") and name not in SETTINGS:
-            close = difflib.get_close_matches(name, SETTINGS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; known are {', '.join(SETTINGS)}"
+            # Without the prefix: with it every two names look alike.
+            close = difflib.get_close_matches(name[8:], [known[8:] for known in SETTINGS], n=1)
+            hint = f"; did you mean SEKISHO_{close[0]}?" if close else f"; known are {', '.join(SETTINGS)}"
             raise SetupError(f"unknown setting {name}{hint}")
 
     def value(name: str) -> object:

@@ -297,6 +297,12 @@ class Project:
         """Run the ready-made spider over URLs."""
         return self.scrapy("crawl", "site", "-a", f"url={','.join(urls)}", *options, timeout=timeout)
 
+    def crawl_without_log(self, *urls: str) -> Crawl:
+        """Run the ready-made spider where no log can be expected; none is read."""
+        process = self.start("crawl", "site", "-a", f"url={','.join(urls)}")
+        stdout, stderr = process.communicate(timeout=60)
+        return Crawl(process.returncode, stdout, stderr, self.folder)
+
     def scrapy(self, *arguments: str, timeout: float = 60) -> Crawl:
         """Run a `scrapy` command to its end and read the log."""
         process = self.start(*arguments)
