@@ -6,6 +6,7 @@ machine is: upper bounds only guard against a crawl that hangs.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from email.utils import formatdate
@@ -62,14 +63,14 @@ def test_a_crawl_delay_is_kept_from_the_robots_txt_on_while_another_site_goes_at
 
 
 def test_more_waiting_pages_than_the_crawl_may_hold_do_not_stop_it_for_other_sites(web, project):
-    web.site(SLOW, "User-agent: *\nCrawl-delay: 1\n")
+    web.site(SLOW, "User-agent: *\nCrawl-delay: 0.6\n")
     web.site(FAST, "")
     web.default = page("x")
     slow = [web.url(SLOW, f"/{number}") for number in range(9)]
     fast = [web.url(FAST, f"/{number}") for number in range(60)]
     _listed(project, *slow, *fast, settings="CONCURRENT_REQUESTS = 4")
     project.scrapy("crawl", "listed")
-    assert min(_gaps(web, SLOW)) >= SECOND
+    assert min(_gaps(web, SLOW)) >= 0.6 * SECOND
     assert len(web.paths(SLOW)) == 10
     assert _times(web, FAST)[-1] < _times(web, SLOW)[5]
 
@@ -90,6 +91,26 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 50
     project.scrapy("crawl", "listed")
     assert len(web.paths(SLOW)) == 7
     assert min(_gaps(web, SLOW)) >= 0.7 * SECOND
+
+
+def test_no_more_requests_are_under_way_to_a_host_than_the_setting_says(web, project):
+    under_way = [0]
+    most = []
+
+    async def answer(_):
+        under_way[0] += 1
+        most.append(under_way[0])
+        await asyncio.sleep(0.05)
+        under_way[0] -= 1
+        return page("x")
+
+    web.site(FAST, "")
+    web.default = answer
+    urls = [web.url(FAST, f"/{number}") for number in range(20)]
+    _listed(project, *urls, settings="CONCURRENT_REQUESTS_PER_DOMAIN = 2")
+    crawl = project.scrapy("crawl", "listed")
+    assert len(crawl.kept()) == 20
+    assert max(most) == 2
 
 
 def test_the_gap_is_kept_however_slowly_the_site_answers(web, project):
@@ -151,14 +172,20 @@ def test_after_retry_after_nothing_reaches_the_origin_before_that_long_whatever_
 
 
 def test_retry_after_as_a_date_is_honoured(web, project):
+    until = []
+
+    def answer(_):
+        if until:
+            return page("x")
+        until.append(int(time.time()) + 3)
+        return page(status=429, headers=(("Retry-After", formatdate(until[0], usegmt=True)),))
+
     web.site(SLOW, "")
-    until = int(time.time()) + 5
-    busy = page(status=429, headers=(("Retry-After", formatdate(until, usegmt=True)),))
-    web.add(SLOW, "/busy", _once(busy))
+    web.add(SLOW, "/busy", answer)
     _listed(project, web.url(SLOW, "/busy"))
     project.scrapy("crawl", "listed")
     first, second = (one.at for one in web.received if one.path == "/busy")
-    assert first < until * SECOND <= second
+    assert first < until[0] * SECOND <= second
 
 
 def test_a_retry_after_above_the_cap_ends_the_visits_to_the_origin(web, project):
