@@ -94,7 +94,7 @@ def _is_markup(headers: Headers, body: bytes) -> bool:
     return declared in {"text/html", "application/xhtml+xml"} or _MARKUP.match(body) is not None
 
 
-def _challenge(headers: Headers, body: bytes) -> str:
+def named_challenge(headers: Headers, body: bytes) -> str:
     """Return which bot challenge was served, or ""."""
     for name, beginnings in _CHALLENGES:
         for value in _values(headers, name):
@@ -113,7 +113,7 @@ def _challenge(headers: Headers, body: bytes) -> str:
     return ""
 
 
-def _fresh_for(headers: Headers, fetched_at: int) -> int:
+def fresh_for(headers: Headers, fetched_at: int) -> int:
     """Return for how long a copy may be used, in microseconds: never above `LONGEST_USE`."""
     control = ",".join(_values(headers, "cache-control"))
     if _NOT_KEPT.search(control):
@@ -136,7 +136,7 @@ def _fresh_for(headers: Headers, fetched_at: int) -> int:
     return max(SHORTEST_USE, min(asked, LONGEST_USE))
 
 
-def _retry_after(headers: Headers, fetched_at: int) -> int:
+def retry_pause(headers: Headers, fetched_at: int) -> int:
     """Return after how long an unreachable file is asked for again, in microseconds."""
     asked = RETRY_AFTER_FAILURE
     for value in _values(headers, "retry-after")[:1]:
@@ -184,7 +184,7 @@ def _access_of(
         return RobotsAccess.UNREACHABLE, error or "no response"
     if hops > MAX_HOPS:
         return RobotsAccess.UNREACHABLE, f"more than {MAX_HOPS} redirects"
-    challenge = _challenge(headers, body)
+    challenge = named_challenge(headers, body)
     if challenge:
         return RobotsAccess.UNREACHABLE, f"HTTP {status}: {challenge} in place of the file"
     return _access_by_status(status, headers, body)
@@ -228,9 +228,9 @@ def read_robots_answer(
         unreadable, problem = _oddity(headers, kept, truncated)
         access = RobotsAccess.UNREACHABLE if unreadable else access
     if access is RobotsAccess.UNREACHABLE:
-        wait = _retry_after(headers, fetched_at)
+        wait = retry_pause(headers, fetched_at)
     else:
-        wait = _fresh_for(headers, fetched_at)
+        wait = fresh_for(headers, fetched_at)
     return RobotsFile(
         url=url,
         final_url=final_url,
