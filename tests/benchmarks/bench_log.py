@@ -1,0 +1,185 @@
+"""How many decisions a second the log makes durable, how long each waits, and how fast a log is verified.
+
+Run it with `python tests/benchmarks/bench_log.py [--folder DIR] [--seconds 3] [--strict]`; the folder (here unless
+given) must be on the disk that is meant. Closed loop: each of 64 coroutines awaits the durability of one decision
+before it makes the next, as the slots of a crawl do. The sync time of the same disk stands beside the figures,
+because a small batch costs little else. `--strict` exits 1 when a gate is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from crawler.decisionlog.aio import AsyncLog
+from crawler.decisionlog.clock import SystemClock
+from crawler.decisionlog.reader import LogReader
+from crawler.decisionlog.record import Document, Entry
+from crawler.decisionlog.verify import verify_log
+from crawler.decisionlog.writer import LogWriter
+from policies.basis import encode_basis
+from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Stage, Verdict
+
+WAITERS = (1, 16, 64, 256)
+GATED = 64
+DURABLE_GATE = 15_000
+VERIFY_GATE = 100_000
+RECORDS = 200_000
+
+POLICY = Document(kind="policy", body=b"policy")
+LISTS = Document(kind="blocklist", body=b"lists")
+ROBOTS = Document(kind="robots", body=b"User-agent: *\nDisallow: /private\n")
+POLICY_SHA, LISTS_SHA, ROBOTS_SHA = (sha256(each.body).hexdigest() for each in (POLICY, LISTS, ROBOTS))
+
+
+def basis(host):
+    evidence = Evidence(
+        source=f"https://{host}/robots.txt", line=2, text="Disallow: /private", sha256=ROBOTS_SHA, fetched_at=0, group="*"
+    )  # fmt: skip
+    rules = [Verdict(rule=name, action=Action.FETCH, reason=Reason.ALLOWED) for name in ("scope", "piracy")]
+    robots = Verdict(rule="robots", action=Action.FETCH, reason=Reason.ALLOWED, evidence=(evidence,))
+    return encode_basis(Assessment(verdicts=(*rules, robots)))
+
+
+HOSTS = [f"www.site-{number}.example" for number in range(500)]
+BASES = [basis(host) for host in HOSTS]
+
+
+def decision(number, stage=Stage.REQUEST, **fields):
+    host = HOSTS[number % len(HOSTS)]
+    return Entry(
+        stage=stage,
+        verdict="fetch",
+        reason="allowed",
+        agent="ExampleBot",
+        policy_sha256=POLICY_SHA,
+        blocklist_sha256=LISTS_SHA,
+        kind=RequestKind.PAGE,
+        method="GET",
+        url=f"https://{host}/articles/2026/11/{number}/a-title-of-usual-length",
+        parent_url=f"https://{host}/articles/2026/11/",
+        host=host,
+        domain=host.removeprefix("www."),
+        **fields,
+    )
+
+
+def percentile(values, share):
+    return values[min(len(values) - 1, int(len(values) * share))]
+
+
+def sync_time(folder, seconds=0.7):
+    """Return the median time in ms that the disk takes to sync 4 KiB."""
+    path = folder / "sync"
+    times = []
+    with path.open("wb", buffering=0) as file:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            file.write(bytes(4096))
+            started = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - started)
+    path.unlink()
+    return sorted(times)[len(times) // 2] * 1e3
+
+
+async def closed_loop(folder, waiters, seconds):
+    """Return decisions a second, their waits in ms (sorted), and CPU a decision in µs."""
+    url = f"sqlite:///{folder / f'loop-{waiters}.db'}"
+    log = AsyncLog.open(url, run_id=f"bench-{waiters}", agent="ExampleBot", clock=SystemClock())
+    waits = []
+    counter = iter(range(10**9))
+    await log.append_durable(decision(next(counter)), (POLICY, LISTS, ROBOTS))
+    started, cpu = time.perf_counter(), time.process_time()
+    end = started + seconds
+
+    async def slot():
+        while (asked := time.perf_counter()) < end:
+            number = next(counter)
+            await log.append_durable(decision(number, basis=BASES[number % len(BASES)]))
+            waits.append((time.perf_counter() - asked) * 1e3)
+
+    await asyncio.gather(*(slot() for _ in range(waiters)))
+    elapsed, used = time.perf_counter() - started, time.process_time() - cpu
+    await log.close(seal=True)
+    return len(waits) / elapsed, sorted(waits), used / len(waits) * 1e6
+
+
+def write_log(folder):
+    """Write a log as a crawl does (request, outcome, response for each page); return its URL and bytes a record."""
+    path = folder / "verify.db"
+    writer = LogWriter.open(f"sqlite:///{path}", run_id="bench", agent="ExampleBot", clock=SystemClock())
+    got = {"status": 200, "media_type": "text/html"}
+    documents = (POLICY, LISTS, ROBOTS)
+    for page in range(RECORDS // 3):
+        shared = BASES[page % len(BASES)]
+        asked = writer.append(decision(page, basis=shared), documents)
+        documents = ()
+        body = sha256(b"%d" % page).hexdigest()
+        writer.append(decision(page, Stage.OUTCOME, ref_idx=asked.idx, size=page, body_sha256=body, **got))
+        writer.append(decision(page, Stage.RESPONSE, ref_idx=asked.idx, size=page, basis=shared, **got))
+    head = writer.close(seal=True)
+    if head is None:
+        raise SystemExit(str(writer.failed))
+    return f"sqlite:///{path}", path.stat().st_size / head.size
+
+
+def verified(url):
+    """Return the better of two verifications: records a second by the wall clock and of CPU."""
+    best = (0.0, 0.0)
+    for _ in range(2):
+        started, cpu = time.perf_counter(), time.process_time()
+        with LogReader.open(url) as reader:
+            report = verify_log(reader)
+        rates = report.records / (time.perf_counter() - started), report.records / (time.process_time() - cpu)
+        if report.findings_total:
+            raise SystemExit(f"the benchmark's log does not verify: {report.findings[0]}")
+        best = max(best, rates)
+    return best
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--folder", type=Path, default=Path(), help="where the logs are written and removed again"
+    )
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of each closed loop")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a gate is missed")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-log-", dir=arguments.folder) as name:
+        folder = Path(name)
+        print(
+            f"SQLite {sqlite3.sqlite_version}, sync of 4 KiB on this disk: {sync_time(folder):.2f} ms (median)\n"
+        )
+        print(
+            f"{'waiters':>7} {'decisions/s':>12} {'wait p50 ms':>12} {'wait p99 ms':>12} {'CPU µs each':>12}"
+        )
+        durable = {}
+        for waiters in WAITERS:
+            rate, waits, cpu = asyncio.run(closed_loop(folder, waiters, arguments.seconds))
+            durable[waiters] = rate
+            median, slow = percentile(waits, 0.5), percentile(waits, 0.99)
+            print(f"{waiters:>7} {rate:>12,.0f} {median:>12.2f} {slow:>12.2f} {cpu:>12.1f}")
+        url, octets = write_log(folder)
+        wall, cpu = verified(url)
+        print(
+            f"\nverify: {wall:,.0f} records/s ({cpu:,.0f} a second of CPU), {octets:.0f} octets a record in the log"
+        )
+        print(f"sync of 4 KiB afterwards: {sync_time(folder):.2f} ms (median)")
+    met = durable[GATED] >= DURABLE_GATE and wall >= VERIFY_GATE
+    print(
+        f"gates: {DURABLE_GATE:,} durable decisions/s with {GATED} waiters, {VERIFY_GATE:,} verified records/s:"
+        f" {'met' if met else 'missed'}"
+    )
+    return 1 if arguments.strict and not met else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
