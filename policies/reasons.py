@@ -8,31 +8,15 @@ Pure: imports the vocabulary only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from policies.reasons_rights import RIGHTS
+from policies.reasons_words import Explanation
+from policies.reasons_words import entry as _entry
 from policies.vocabulary import Reason
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """One reason code in words: a sentence and a next step, each in both languages."""
-
-    since: str
-    en: str
-    ja: str
-    next_en: str
-    next_ja: str
+__all__ = ["EXPLANATIONS", "Explanation", "explain_reason"]
 
 
-_FIRST = "0.1.0"
-
-
-def _entry(en: str, ja: str, next_en: str, next_ja: str) -> Explanation:
-    return Explanation(since=_FIRST, en=en, ja=ja, next_en=next_en, next_ja=next_ja)
-
-
-#: In the order of the vocabulary.
-EXPLANATIONS: dict[Reason, Explanation] = {
+_PASSES_AND_CONDUCT: dict[Reason, Explanation] = {
     Reason.ALLOWED: _entry(
         "Every rule that was consulted lets the request pass.",
         "参照したすべての規則が、このリクエストを認めています。",
@@ -123,6 +107,12 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Let the crawler wait; lower the request rate if this repeats.",
         "クローラの待機に任せ、繰り返す場合はリクエストの頻度を下げてください。",
     ),
+    Reason.VISIT_TIME: _entry(
+        "The site may be visited only at other hours of the day.",
+        "サイトが、巡回してよい時間帯を別に定めています。",
+        "Let the crawler come back; the request is put off until the hours that the cited line names.",
+        "引用された行の時間帯になるまでリクエストは延期されます。再訪をクローラに任せてください。",
+    ),
     Reason.REFUSED_BY_SPIDER: _entry(
         "The project's own code dropped the request before it was sent.",
         "送信の前に、プロジェクト自身のコードがリクエストを取り下げました。",
@@ -140,6 +130,24 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "判断ログに書き込めないため、これ以上の取得を行いません。",
         "Check disk space and permissions of the log, then run sekisho check.",
         "ログのディスク容量と権限を確認し、sekisho check を実行してください。",
+    ),
+    Reason.BOT_CHALLENGE: _entry(
+        "A challenge to automated visitors was served in place of the page.",
+        "ページの代わりに、自動アクセスに対する確認画面が返されました。",
+        "Never answer a challenge; ask the site owner to admit the declared User-Agent if that is wanted.",
+        "確認画面には応答しません。必要であれば、宣言した User-Agent の許可をサイト運営者に求めてください。",
+    ),
+    Reason.CRAWLER_CHARGED: _entry(
+        "The server says that this visit was charged, although no payment was offered.",
+        "支払いを申し出ていないのに、このアクセスに課金したとサーバが通知しました。",
+        "Stop the crawl of this site and find out at once who offers to pay in the crawler's name.",
+        "このサイトの収集を止め、クローラの名義で支払いを申し出ている者を直ちに調べてください。",
+    ),
+    Reason.CREDENTIALS_REQUESTED: _entry(
+        "The server asks for credentials beside the content that it sent.",
+        "サーバが、内容を返すと同時に認証情報も求めています。",
+        "Count the content as restricted; nothing is sent that would identify an account.",
+        "内容は制限されているものとみなしてください。アカウントを示す情報は送信しません。",
     ),
     Reason.HTTP_401: _entry(
         "The server asks for authentication (401).",
@@ -201,6 +209,18 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "The text was not kept; an agreement with the publisher is the way to it.",
         "本文は保持していません。入手するには発行者との契約が必要です。",
     ),
+    Reason.PAYWALL_METERED: _entry(
+        "The page declares that only a number of visits to it are free.",
+        "ページが、無料で閲覧できる回数に限りがあることを宣言しています。",
+        "The free allowance is meant for readers; the policy says whether a crawler may use it.",
+        "無料の閲覧枠は読者のためのものです。クローラの利用可否はポリシーで定めます。",
+    ),
+    Reason.PAYWALL_GATE: _entry(
+        "The page shows a gate of a paywall vendor in place of its text.",
+        "ページが、本文の代わりに課金サービスの案内を表示しています。",
+        "Take the page as closed; the vendor's mark and what corroborates it are in the evidence.",
+        "ページは閉ざされているものとみなしてください。課金サービスの痕跡とその裏付けは証拠に示されています。",
+    ),
     Reason.SITE_FILE: _entry(
         "A file in which a site states its rules was read for compliance and not handed to the spider.",
         "サイトの規則を示すファイルを遵守のために読み取り、スパイダーには渡していません。",
@@ -243,6 +263,13 @@ EXPLANATIONS: dict[Reason, Explanation] = {
         "Treat a run without this record as unguarded.",
         "この記録のない実行は、保護されていないものとして扱ってください。",
     ),
+}
+
+#: In the order of the vocabulary.
+EXPLANATIONS: dict[Reason, Explanation] = {
+    reason: words
+    for reason in Reason
+    if (words := _PASSES_AND_CONDUCT.get(reason) or RIGHTS.get(reason)) is not None
 }
 
 

@@ -1,4 +1,4 @@
-"""Which family a refusal belongs to: what a reader asks about, robots, paywalls, access, piracy, the rest.
+"""Which family a refusal belongs to: robots, rights, paywalls, access, piracy, the rest.
 
 Closed: a test holds that every reason code of the vocabulary either passes, or is in exactly one family, or
 is named as `other`. Pure data; imports the vocabulary only.
@@ -20,6 +20,7 @@ class Family(StrEnum):
     """What kind of instruction or protection led to a refusal."""
 
     ROBOTS = "robots"
+    RIGHTS = "rights"
     PAYWALL = "paywall"
     ACCESS = "access"
     PIRACY = "piracy"
@@ -34,13 +35,38 @@ FAMILIES: Mapping[Family, tuple[Reason, ...]] = MappingProxyType(
             Reason.ROBOTS_DENIED,
             Reason.CRAWL_DELAY_TOO_LONG,
         ),
-        Family.PAYWALL: (Reason.HTTP_402, Reason.PAYWALL_STRUCTURED_DATA, Reason.PAYWALL_MARKUP),
+        Family.RIGHTS: (
+            Reason.AI_AGENTS_BLOCKED,
+            Reason.AI_PROHIBITION,
+            Reason.ROBOTS_NOINDEX,
+            Reason.USAGE_PREFERENCE,
+            Reason.CONTENT_SIGNAL,
+            Reason.TDM_RESERVATION,
+            Reason.LICENCE_TERMS,
+            Reason.LICENCE_UNKNOWN,
+            Reason.AI_TXT,
+            Reason.TRUST_TXT,
+            Reason.X_ROBOTS_TAG,
+            Reason.ROBOTS_META,
+            Reason.NOAI,
+            Reason.ASSET_RIGHTS,
+        ),
+        Family.PAYWALL: (
+            Reason.HTTP_402,
+            Reason.PAYWALL_STRUCTURED_DATA,
+            Reason.PAYWALL_MARKUP,
+            Reason.PAYWALL_METERED,
+            Reason.PAYWALL_GATE,
+        ),
         Family.ACCESS: (
             Reason.HTTP_401,
             Reason.HTTP_403,
             Reason.HTTP_407,
             Reason.LEGAL_BLOCK,
             Reason.LOGIN_REQUIRED,
+            Reason.BOT_CHALLENGE,
+            Reason.CRAWLER_CHARGED,
+            Reason.CREDENTIALS_REQUESTED,
         ),
         Family.PIRACY: (Reason.PIRACY_LIST,),
     }
