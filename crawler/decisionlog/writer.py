@@ -239,12 +239,12 @@ class LogWriter:
     def _take(self) -> list[Ticket]:
         """Return all that is queued, once it is worth a commit; empty only when the log is to be closed."""
         with self._lock:
-            while not (self._urgent or self._closing or len(self._queue) >= _RIDERS):
-                if self._queue:
-                    if not self._work.wait(LINGER_S):
-                        break
-                else:
+            while not self._closing:
+                if not self._queue:
+                    self._urgent = False  # who hurried the batch before this one has it already
                     self._work.wait()
+                elif self._urgent or len(self._queue) >= _RIDERS or not self._work.wait(LINGER_S):
+                    break
             batch, self._queue = self._queue, []
             self._urgent = False
             self._progress.notify_all()

@@ -163,6 +163,26 @@ def test_a_ticket_has_its_receipt_only_after_the_commit(log, entry):
     writer.close(seal=True)
 
 
+def test_waiting_for_what_is_on_its_way_already_does_not_end_the_writer(log, entry):
+    writer = log.open()
+    writer.append(entry(), wait=True).result(10)
+    for number in range(1, 4):
+        blocker = log.raw()
+        blocker.execute("BEGIN IMMEDIATE")
+        ticket = writer.append(entry(), wait=True)
+        deadline = time.monotonic() + 5
+        while writer._queue and time.monotonic() < deadline:
+            time.sleep(0.001)
+        with pytest.raises(LogError, match="not durable"):
+            ticket.result(0.02)
+        blocker.execute("ROLLBACK")
+        assert ticket.result(10).idx == number
+        time.sleep(0.02)
+        assert writer._thread.is_alive()
+    assert writer.append(entry(), wait=True).result(10).idx == 4
+    assert writer.close(seal=True).size == 5
+
+
 def test_an_entry_that_nobody_waits_for_is_written_soon_anyway(log, entry):
     writer = log.open()
     writer.append(entry())
