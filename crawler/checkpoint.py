@@ -11,6 +11,8 @@ import time
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from scrapy.http import Response
+
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SekishoSkip, SetupError
 from crawler.pacer import LocalPacer
@@ -20,14 +22,13 @@ from crawler.tally import Tally
 from crawler.visit import Visit, request_facts
 from policies.agents import has_placeholder_contact
 from policies.signals.retry_after import parse_retry_after
-from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
+from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scrapy import Request
     from scrapy.crawler import Crawler
-    from scrapy.http import Response
 
     from blocklists.errors import SekishoError
     from blocklists.snapshot import Snapshot
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from crawler.refusals import Refusals
     from crawler.site_files import SiteFiles
     from policies.agents import LoadedAgent
-    from policies.vocabulary import Assessment
 
 _THROTTLED = frozenset((429, 503))
 _BACK_OFF_SECONDS = 5.0  # where a site says "slow down" without saying for how long
@@ -176,9 +176,25 @@ class Checkpoint:
         """Record what the response rules said and return the verdict that decided."""
         deciding = assessment.deciding
         self.record.response(visit, assessment.verdicts, deciding, response)
+        visit.judged = True
         if deciding.action is Action.KEEP:
             self.tally.kept += 1
             self.tally.kept_bytes += len(response.body)
         else:
             self.tally.skip(deciding, visit.facts.url, answered=True)
         return deciding
+
+    def give_up(self, visit: Visit, error: str) -> None:
+        """Record that a response came and a component failed before anything could be said of it.
+
+        A body that is not what its Content-Encoding says is one of the causes.
+        """
+        facts = visit.response
+        if facts is None or visit.judged or visit.receipt is None:
+            return
+        evidence = Evidence(source="response", note=error)
+        verdict = Verdict(rule="door", action=Action.SKIP, reason=Reason.ERROR_INTERNAL, evidence=(evidence,))
+        content_type = facts.header("content-type")
+        headers = {} if content_type is None else {"Content-Type": content_type.encode("latin-1")}
+        response = Response(facts.url, status=facts.status, headers=headers)
+        self.judge_response(visit, Assessment(verdicts=(verdict,)), response)

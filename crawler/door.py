@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.core.downloader import Downloader as ScrapyDownloader
 from scrapy.core.downloader.handlers import DownloadHandlers
+from twisted.python.failure import Failure
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
@@ -75,16 +76,18 @@ class GuardedHandlers(DownloadHandlers):
     async def download_request_async(self, request: Request) -> Response:
         """Send a request whose permit fits, and record what came of it."""
         checkpoint = self._checkpoint
-        permit, why = checkpoint.permits.redeem(request)
         visit = checkpoint.visit(request)
-        if permit is None or visit is None:
-            raise self._refuse(request, why or "nothing judged this request")
-        if visit.facts.origin is not None:
+        if visit is not None and visit.facts.origin is not None:
             # It may have waited in Scrapy's queue while its site asked for a pause.
             try:
                 await checkpoint.pacer.outlast_hold(visit.facts.origin)
             except LeftAlone as held:
+                checkpoint.permits.redeem(request)  # it must not serve later
                 raise checkpoint.leave_alone(visit, held) from None
+        # From here to the handler nothing is awaited: what fits its permit is what is sent.
+        permit, why = checkpoint.permits.redeem(request)
+        if permit is None or visit is None:
+            raise self._refuse(request, why or "nothing judged this request")
         checkpoint.require_log()
         try:
             response = await super().download_request_async(request)
@@ -144,6 +147,8 @@ class Downloader(ScrapyDownloader):
         visit = self._checkpoint.visit(request)
         if visit is not None:
             visit.end_turn()
+            if isinstance(result, Failure) and result.value is not None:
+                self._checkpoint.give_up(visit, _short(result.value))
         with suppress(ValueError):
             slot = self.slots.get(self.get_slot_key(request))
             if slot is not None:

@@ -32,6 +32,7 @@ class Visit:
     turn: Turn | None = None
     response: ResponseFacts | None = None
     head: tuple[Verdict, ...] = ()
+    judged: bool = False
     digested: tuple[bytes, str] | None = None
 
     def digest(self, body: bytes) -> str:

@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from w3lib.url import safe_url_string
+
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from policies.facts import ResponseFacts
@@ -44,7 +46,7 @@ def response_facts(request: Request, response: Response) -> ResponseFacts:
     target: str | None = None
     if location is not None:
         try:
-            target = urljoin(request.url, location.decode("utf-8", "surrogateescape"))
+            target = urljoin(request.url, safe_url_string(location))  # as Scrapy reads it to follow it
         except ValueError:
             target = location.decode("latin-1")
     return ResponseFacts(
@@ -74,10 +76,9 @@ class AccessHeadMiddleware(_Access):
     def process_response(self, request: Request, response: Response) -> Response:
         """Pass a response on, pass it on without its body, or refuse it."""
         visit = self._visit(request)
+        facts = visit.response = response_facts(request, response)
         if visit.facts.kind is not RequestKind.PAGE:
             return response
-        facts = response_facts(request, response)
-        visit.response = facts
         assessment = judge_response_head(request.url, facts)
         visit.head = assessment.verdicts
         if assessment.passes:

@@ -35,7 +35,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer. `raw` replaces everything that would be written; `delay` is in seconds."""
+    """What to answer. `raw` replaces everything that would be written; `delay` is in seconds.
+
+    `drip` goes out after the rest again and again, 20 times a second, for as long as the client listens.
+    """
 
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
@@ -43,6 +46,7 @@ class Reply:
     raw: bytes | None = None
     delay: float = 0.0
     close: bool = False
+    drip: bytes = b""
 
 
 def page(
@@ -157,6 +161,10 @@ class Web:
         if reply.raw is not None:
             writer.write(reply.raw)
             await writer.drain()
+            while reply.drip:
+                writer.write(reply.drip)
+                await writer.drain()
+                await asyncio.sleep(0.05)
             return False
         if reply.close:
             return False
