@@ -1,0 +1,156 @@
+"""Where a response or a robots.txt names an RSL licence: its addresses and its inline documents.
+
+Implements the associations of RSL 1.0 (https://rslstandard.org/rsl): the `License` line of robots.txt
+(global, absolute URL), the `Link` header (RFC 8288) and the `link` element with `rel=license` and type
+`application/rsl+xml`, and the inline `script` of that type. A licence link without that type, such as one to
+Creative Commons, is not RSL and is left out. Pure; linear; never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+from policies.signals.page_markup import VOID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from policies.signals.page_markup import Tag
+
+RSL_TYPE = "application/rsl+xml"
+#: What a page must hold anywhere, in lower case, before its markup is worth reading for RSL.
+RSL_MARKER = b"rsl+xml"
+#: Licences that are followed for one place; further ones make the terms unknown.
+MOST_LICENCES = 8
+
+_TEXT = 500
+_HEADER_LIMIT = 16_384
+_TARGET = re.compile(r"\s*+<([^<>]*+)>")
+_PARAMETER = re.compile(
+    r"[\s;]*+([A-Za-z0-9!#$&+.^_`|~*-]+)\s*+(?:=\s*+(?:\"((?:[^\"\\]|\\.)*+)\"|([^\s;,\"]*+)))?"
+)
+_ABSOLUTE = re.compile(r"https?://[^/?#\s]", re.IGNORECASE)
+
+
+class Place(StrEnum):
+    """Where a licence is named."""
+
+    ROBOTS = "robots.txt"
+    LINK_HEADER = "response header Link"
+    LINK_ELEMENT = "link element"
+    SCRIPT = "script element"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenceLink:
+    """One naming of a licence. `url` is absolute, or empty for an inline document or an unusable address.
+
+    `document` holds the text of an inline document; `problem` says in words why an address is unusable: the
+    terms then count as unknown.
+    """
+
+    place: Place
+    url: str
+    line: int | None
+    text: str
+    document: str = ""
+    problem: str = ""
+
+
+def _address(reference: str, base: str) -> tuple[str, str]:
+    """Return an absolute http(s) URL, or "" and the words that say why there is none."""
+    reference = reference.strip()
+    try:
+        url = urljoin(base, reference) if base else reference
+    except ValueError:
+        url = ""
+    if _ABSOLUTE.match(url):
+        return url.partition("#")[0], ""
+    return "", f"{reference[:200]!r} is not an absolute http or https address"
+
+
+def licence_of_line(value: str, *, line: int, text: str) -> LicenceLink:
+    """Return what a `License` line of robots.txt names; RSL asks for an absolute address there."""
+    url, problem = _address(value, "")
+    return LicenceLink(place=Place.ROBOTS, url=url, line=line, text=text[:_TEXT], problem=problem)
+
+
+def _parameters(value: str, position: int) -> tuple[dict[str, str], int]:
+    """Return the parameters of a link value (the first of a name wins) and where they end."""
+    found: dict[str, str] = {}
+    while (one := _PARAMETER.match(value, position)) is not None:
+        position = one.end()
+        quoted = re.sub(r"\\(.)", r"\1", one[2]) if one[2] is not None else one[3] or ""
+        found.setdefault(one[1].lower(), quoted)
+    return found, position
+
+
+def links_of_header(value: str, base: str) -> tuple[LicenceLink, ...]:
+    """Return the RSL licences that one Link header value names; `base` is the URL of the response."""
+    if RSL_TYPE not in value.lower():
+        return ()
+    found: list[LicenceLink] = []
+    if len(value) > _HEADER_LIMIT:
+        words = f"a Link header of {len(value)} characters; at most {_HEADER_LIMIT} are read"
+        return (LicenceLink(place=Place.LINK_HEADER, url="", line=None, text=value[:_TEXT], problem=words),)
+    position = 0
+    while len(found) < MOST_LICENCES:
+        target = _TARGET.match(value, position)
+        if target is None:
+            comma = value.find(",", position)
+            if comma < 0:
+                break
+            position = comma + 1
+            continue
+        parameters, position = _parameters(value, target.end())
+        kinds = parameters.get("rel", "").lower().split()
+        if "license" in kinds and _is_rsl(parameters.get("type", "")):
+            url, problem = _address(target[1], base)
+            text = value[target.start() : position].strip()[:_TEXT]
+            found.append(LicenceLink(place=Place.LINK_HEADER, url=url, line=None, text=text, problem=problem))
+    return tuple(found)
+
+
+def _is_rsl(kind: str) -> bool:
+    return kind.partition(";")[0].strip().lower() == RSL_TYPE
+
+
+def links_of_page(tags: Iterable[Tag], url: str) -> tuple[LicenceLink, ...]:
+    """Return the RSL licences that a page names or holds; `url` is the page's address.
+
+    A `base` element counts from where it stands, as browsers have it for the first one.
+    """
+    base, based = url, False
+    found: list[LicenceLink] = []
+    for tag in tags:
+        if tag.closing or (tag.name not in VOID and tag.name != "script"):
+            continue
+        if tag.name == "base" and not based:
+            href = tag.attributes().get("href")
+            if href:
+                base, based = _address(href, url)[0] or url, True
+        elif tag.name == "link" or (tag.name == "script" and RSL_TYPE in tag.raw.lower()):
+            link = _link_of_tag(tag, base)
+            if link is not None:
+                found.append(link)
+                if len(found) == MOST_LICENCES:
+                    break
+    return tuple(found)
+
+
+def _link_of_tag(tag: Tag, base: str) -> LicenceLink | None:
+    attributes = tag.attributes()
+    if not _is_rsl(attributes.get("type", "")):
+        return None
+    text = tag.raw[:_TEXT]
+    if tag.name == "script" and not attributes.get("src"):
+        return LicenceLink(place=Place.SCRIPT, url="", line=tag.line, text=text, document=tag.content)
+    if tag.name == "link" and "license" not in attributes.get("rel", "").lower().split():
+        return None
+    url, problem = _address(attributes.get("src" if tag.name == "script" else "href", ""), base)
+    place = Place.SCRIPT if tag.name == "script" else Place.LINK_ELEMENT
+    return LicenceLink(place=place, url=url, line=tag.line, text=text, problem=problem)
