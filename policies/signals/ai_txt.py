@@ -59,7 +59,7 @@ class _Rule:
 
 
 class AiTxt:
-    """A read ai.txt. `problem` says in words why it holds no statement, and is empty when it holds one."""
+    """A read ai.txt. `problem` says in words what is odd about it, or why it holds no statement."""
 
     __slots__ = ("_groups", "_wildcards", "problem")
 
@@ -69,6 +69,11 @@ class AiTxt:
         self._groups = groups
         self._wildcards = sum(rule.pattern.pieces is not None for rules in groups.values() for rule in rules)
         self.problem = problem
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the file holds a statement at all."""
+        return bool(self._groups)
 
     def judge(self, token: str, url: str) -> AiTxtAnswer:
         """Return what the groups of a token, else those of `*`, say of an absolute http(s) URL."""
