@@ -19,15 +19,17 @@ class Match(StrEnum):
 
     HOST = "host"  # this host only
     SUBTREE = "subtree"  # this host and every host below it
+    BELOW = "below"  # every host below this one and not the host itself (RPZ `*.x` alone)
     URL_PREFIX = "url_prefix"  # this host and path, and every path below it
     IP = "ip"  # URLs that are written with this address; never a name that resolves to it
 
 
 class EntryAction(StrEnum):
-    """What an entry orders. ALLOW lifts blocks of its own source only."""
+    """What an entry orders. ALLOW lifts blocks of its own source; OVERRIDE, the operator's, those of all."""
 
     BLOCK = "block"
     ALLOW = "allow"
+    OVERRIDE = "override"
 
 
 class Weight(StrEnum):
@@ -47,12 +49,17 @@ class Weight(StrEnum):
 # name general platforms. Those hits are recorded and pass.
 BLOCKING: frozenset[Weight] = frozenset(Weight) - {Weight.GOVERNMENT_REPORT_NO_FINDING}
 
+# These cite a decision, so somebody has to be named who decided.
+NEEDS_AUTHORITY: frozenset[Weight] = frozenset({Weight.COURT_ORDER, Weight.AUTHORITY_DECISION})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One list file in one state.
 
     `sha256` is the hex digest of its raw octets; `fetched_at` is UTC in microseconds, None when not stated.
+    `reviewed_on` is the day on which the operator went through the list, None when nobody did: some profiles
+    let a list of a weak weight block only after that.
     """
 
     source_id: str
@@ -62,6 +69,7 @@ class Source:
     url: str = ""
     licence: str = ""
     fetched_at: int | None = None
+    reviewed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,8 @@ class Entry:
     """One row. `pattern_raw` is the row as read; `pattern` is canonical (A-labels, lower case).
 
     A `url_prefix` pattern is host, path and optional query as one string. `line_no` counts from 1.
-    Both ends of the term are included, as UTC days; None means no limit.
+    Both ends of the term are included, as UTC days; None means no limit. `important` resists the allow
+    entries of its own source. An OVERRIDE carries its owner as `authority` and its reason as `decision_ref`.
     """
 
     pattern_raw: str
@@ -87,6 +96,7 @@ class Entry:
     decision_date: date | None = None
     valid_from: date | None = None
     valid_until: date | None = None
+    important: bool = False
 
     def in_force(self, now_us: int) -> bool:
         """Whether the term covers a moment (UTC, microseconds since the epoch)."""

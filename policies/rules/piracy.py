@@ -1,6 +1,8 @@
 """The piracy rule: a listed host is not visited, and the refusal cites every entry that names it.
 
-Decides from the block lists alone; which weights block is the caller's policy (`blocklists.entry.BLOCKING`).
+Decides from the block lists alone; which weights block is the caller's policy (`blocklists.entry.BLOCKING`,
+or a profile). A site that the operator freed passes, and the record cites the override and all that it
+suppressed.
 Judges the host that would be connected to, once for every request: start, link, redirect, robots.txt, media.
 Japan's Principle-Code asks crawlers to keep away from sites that distribute pirated copies, and the EU GPAI
 Code of Practice (copyright chapter, measure 1.2) to exclude sites that courts or authorities recognised as
@@ -13,7 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blocklists.entry import BLOCKING
-from blocklists.matcher import blocking_hits
+from blocklists.matcher import overriding_hits, standing_blocks
+from blocklists.profile import Profile
 from policies.vocabulary import Action, Citation, Evidence, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -32,25 +35,42 @@ def judge_piracy(
     matcher: Matcher,
     *,
     now_us: int,
-    weights: frozenset[Weight] = BLOCKING,
+    weights: frozenset[Weight] | Profile = BLOCKING,
 ) -> Verdict:
     """Return SKIP for a host that a list of a blocking weight names, else FETCH.
 
-    `now_us` is UTC in microseconds, for entries with a term. A host that only non-blocking entries name
-    passes with those entries as evidence. A request without a usable origin is left to the rule that
-    refuses it (`unparsable_url`).
+    `now_us` is UTC in microseconds, for entries with a term. A host that only non-blocking entries name, or
+    that the operator freed by an override, passes with those entries as evidence. A request without a usable
+    origin is left to the rule that refuses it (`unparsable_url`).
     """
     if request.origin is None:
         return _NO_HOST
     hits = matcher.match(request.origin.host, now_us=now_us, url=request.url)
     if not hits:
         return _NOT_LISTED
-    blocking = blocking_hits(hits, weights=weights)
-    if blocking:
-        evidence = _evidence(blocking[0], hits, note="")
+    blocking = standing_blocks(hits, weights=weights)
+    overrides = overriding_hits(hits)
+    if blocking and not overrides:
+        evidence = _evidence(blocking[0], hits, note=_why(blocking[0], weights))
         return Verdict(rule=RULE, action=Action.SKIP, reason=Reason.PIRACY_LIST, evidence=(evidence,))
-    evidence = _evidence(hits[0], hits, note="listed, but by no entry that blocks")
+    if blocking:
+        freed = overrides[0].entry
+        note = (
+            f"override by {freed.authority} until {freed.valid_until}: {freed.decision_ref}; "
+            f"{len(blocking)} entries would block without it"
+        )
+        evidence = _evidence(overrides[0], hits, note=note[:_MAX_TEXT])
+        return Verdict(rule=RULE, action=Action.FETCH, reason=Reason.ALLOWED, evidence=(evidence,))
+    listed = next((hit for hit in hits if hit not in overrides), None)
+    if listed is None:
+        return _NOT_LISTED
+    note = _why(listed, weights) or "listed, but by no entry that blocks"
+    evidence = _evidence(listed, hits, note=note)
     return Verdict(rule=RULE, action=Action.FETCH, reason=Reason.ALLOWED, evidence=(evidence,))
+
+
+def _why(hit: Hit, weights: frozenset[Weight] | Profile) -> str:
+    return weights.why(hit.entry, hit.source)[:_MAX_TEXT] if isinstance(weights, Profile) else ""
 
 
 def _evidence(deciding: Hit, hits: tuple[Hit, ...], *, note: str) -> Evidence:

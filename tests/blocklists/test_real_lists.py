@@ -52,7 +52,7 @@ def test_every_row_of_a_published_list_is_accounted_for(name, total):
 )
 def test_a_list_of_another_format_is_never_read_as_a_plain_one(name):
     parsed = parse(name)
-    assert parsed.rows == ()
+    assert not parsed.rows
     assert len(parsed.rejected) > 1000
 
 

@@ -83,7 +83,7 @@ def test_scope_host_reaches_no_further_than_the_name(tmp_path):
     [
         (
             MANIFEST + 'colour = "red"\n',
-            "court.toml:6: `colour` is not a key of a manifest; known keys are id, title",
+            "court.toml:6: `colour` is not a key of this file; known keys are id, title",
         ),
         (MANIFEST.replace('weight = "court_order"\n', ""), "court.toml: `weight` is missing"),
         (MANIFEST.replace("court_order", "rumour"), "court.toml:4: `weight` Input should be 'court_order'"),
@@ -103,7 +103,7 @@ def test_scope_host_reaches_no_further_than_the_name(tmp_path):
             "`valid_from` is later than `valid_until`",
         ),
         (MANIFEST + "fetched_at = 2026-01-01T00:00:00\n", "`fetched_at` Input should have timezone info"),
-        (MANIFEST + 'format = "hosts"\n', "court.toml:6: `format` Input should be 'plain'"),
+        (MANIFEST + 'format = "excel"\n', "court.toml:6: `format` Input should be 'plain', 'hosts'"),
         ("id = \n", "is not valid TOML: Invalid value (at line 1"),
     ],
 )

@@ -70,7 +70,7 @@ def test_a_row_that_is_no_name_is_rejected_with_its_line(row, why):
 @pytest.mark.parametrize("row", [b"0.0.0.0", b"127.0.0.1", b"::", b"::1", b"[::1]", b"localhost.localdomain"])
 def test_hard_case_12_rows_for_this_machine_never_become_entries(row):
     parsed = parse(row)
-    assert parsed.rows == ()
+    assert not parsed.rows
     assert len(parsed.rejected) == 1
 
 
