@@ -113,11 +113,15 @@ class SetIndex:
             name = name[dot + 1 :]
 
 
-def collect_names(keys: Iterable[tuple[str, Match]]) -> Names:
-    """Return the names of (host, match) pairs, sorted."""
+def collect_names(
+    keys: Iterable[tuple[str, Match]], plain: Iterable[tuple[Match, Iterable[str]]] = ()
+) -> Names:
+    """Return the names of (host, match) pairs, and of whole columns of hosts with one match, sorted."""
     kinds: dict[Kind, set[str]] = {kind: set() for kind in Kind}
     for host, match in keys:
         kinds[kind_of(match)].add(host)
+    for match, hosts in plain:
+        kinds[kind_of(match)].update(hosts)
     return Names(
         subtree=tuple(sorted(kinds[Kind.SUBTREE])),
         exact=tuple(sorted(kinds[Kind.EXACT])),

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists import index_marisa, store
+from blocklists.entries import Entries
 from blocklists.errors import ListError
 from blocklists.index import IndexChoice, collect_names, encode_names
-from blocklists.store_folder import read_folder, require_in_force, row_notices, terms
+from blocklists.source import ListFile
+from blocklists.store_folder import list_terms, read_folder, require_in_force, row_notices
 from blocklists.store_load import (
     DERIVED,
     DERIVED_SCHEMA,
@@ -38,8 +40,9 @@ from blocklists.store_manifest import encode_manifest
 from blocklists.store_rows import host_key, write_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from blocklists.entry import Match
     from blocklists.index import Names
     from blocklists.source import LoadedSource
     from blocklists.store_folder import Folder
@@ -77,7 +80,7 @@ def build_snapshot(
     for whatever `read_folder` refuses and when anything cannot be written: the state in force stays.
     """
     read = read_folder(folder)
-    require_in_force(folder, (entry.in_force(now_us) for one in read.loaded for entry in one.entries))
+    require_in_force(read, now_us=now_us)
     previous = _previous(folder)
     manifest = encode_manifest(read.loaded, fetched)
     digest = hashlib.sha256(manifest).hexdigest()
@@ -131,14 +134,14 @@ def _write_snapshot(read: Folder, manifest: bytes, digest: str, index: IndexChoi
 def _fill(work: Path, read: Folder, manifest: bytes, digest: str, index: IndexChoice) -> None:
     loaded = read.loaded
     (work / MANIFEST).write_bytes(manifest)
-    names = collect_names((host_key(entry), entry.match) for one in loaded for entry in one.entries)
+    names = _names(loaded)
     (work / NAMES).write_bytes(encode_names(names))
     indexing = _start_index(work, names, index)
     try:
         (work / RAW).mkdir()
         for one, path in zip(loaded, read.manifests, strict=True):
-            octets = _raw(one, path)
-            (work / RAW / f"{one.manifest.id}.gz").write_bytes(gzip.compress(octets, _GZIP_LEVEL, mtime=0))
+            for name, octets in raw_files(one, path).items():
+                (work / RAW / name).write_bytes(gzip.compress(octets, _GZIP_LEVEL, mtime=0))
         write_rows(work / ENTRIES, [one.source for one in loaded], [one.entries for one in loaded])
     finally:
         _end_index(indexing)
@@ -148,11 +151,7 @@ def _fill(work: Path, read: Folder, manifest: bytes, digest: str, index: IndexCh
         "entries": sum(len(one.entries) for one in loaded),
         "has_hosts": bool(names.exact or names.prefix),
         "files": _digests(work),
-        "terms": [
-            [one.manifest.id, first and first.isoformat(), last and last.isoformat(), count]
-            for one in loaded
-            for (first, last), count in terms(one.entries).items()
-        ],
+        "terms": [term.members() for one in loaded for term in list_terms(one)],
         "notices": [notice for one in loaded for notice in row_notices(one)],
     }
     (work / DERIVED).write_text(json.dumps(members, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -160,11 +159,39 @@ def _fill(work: Path, read: Folder, manifest: bytes, digest: str, index: IndexCh
         _sync(path)
 
 
-def _raw(one: LoadedSource, manifest_path: Path) -> bytes:
-    octets = (manifest_path.parent / one.manifest.file).read_bytes()
-    if hashlib.sha256(octets).hexdigest() != one.source.sha256:
-        raise ListError(f"{manifest_path.parent / one.manifest.file}: changed while it was read; try again")
-    return octets
+def _names(loaded: Sequence[LoadedSource]) -> Names:
+    """Return every listed name; columns are taken whole, a row at a time only where rows differ."""
+    keys: list[tuple[str, Match]] = []
+    columns: list[tuple[Match, Iterable[str]]] = []
+    for one in loaded:
+        entries = one.entries
+        if isinstance(entries, Entries):
+            special = entries.rows.special
+            keys += [(host_key(entries[place]), entries[place].match) for place in special]
+            patterns: Iterable[str] = entries.rows.patterns
+            if special:
+                patterns = [name for place, name in enumerate(patterns) if place not in special]
+            columns.append((entries.rows.scope, patterns))
+        else:
+            keys += [(host_key(entry), entry.match) for entry in entries]
+    return collect_names(keys, columns)
+
+
+def raw_files(one: LoadedSource, manifest_path: Path) -> dict[str, bytes]:
+    """Return the octets of a list as it was read, under the names that they have in a snapshot."""
+    path = manifest_path.parent / one.manifest.file
+    if path.is_dir():
+        parts = {name: path / name for name in ("domains", "urls")}
+        octets = {name: part.read_bytes() if part.exists() else b"" for name, part in parts.items()}
+        digest = ListFile(octets=octets["domains"], urls=octets["urls"]).sha256
+        found = {f"{one.manifest.id}.{name}.gz": part for name, part in octets.items()}
+    else:
+        whole = path.read_bytes()
+        digest = hashlib.sha256(whole).hexdigest()
+        found = {f"{one.manifest.id}.gz": whole}
+    if digest != one.source.sha256:
+        raise ListError(f"{path}: changed while it was read; try again")
+    return found
 
 
 def _start_index(work: Path, names: Names, index: IndexChoice) -> subprocess.Popen[bytes] | None:
@@ -206,10 +233,11 @@ def _write_inputs(read: Folder, final: Path) -> None:
     for one, manifest in zip(read.loaded, read.manifests, strict=True):
         if manifest.parent != read.path:
             continue  # a fetched list: whoever fetches it compiles it
-        for path, digest in ((manifest, None), (manifest.parent / one.manifest.file, one.source.sha256)):
-            state = path.stat()
-            inputs[path.relative_to(read.path).as_posix()] = [
-                digest or hashlib.sha256(path.read_bytes()).hexdigest(),
+        path = manifest.parent / one.manifest.file
+        for file in {manifest, *(sorted(path.iterdir()) if path.is_dir() else (path,))}:
+            state = file.stat()
+            inputs[file.relative_to(read.path).as_posix()] = [
+                hashlib.sha256(file.read_bytes()).hexdigest(),
                 state.st_size,
                 state.st_mtime_ns,
             ]

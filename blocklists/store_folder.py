@@ -7,22 +7,24 @@ list. What one list is, and when it cannot be trusted, is decided in `source`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from blocklists import store
+from blocklists.entries import Entries
+from blocklists.entry import Entry, EntryAction, Match, Weight
 from blocklists.errors import ListError
 from blocklists.matcher import DictMatcher
 from blocklists.source import load_source
 from blocklists.store_manifest import Snapshot, encode_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import date
+    from collections.abc import Sequence
     from pathlib import Path
+    from typing import NoReturn
 
-    from blocklists.entry import Entry
     from blocklists.source import LoadedSource
 
 # Files for people beside the lists; anything else without a manifest might be a list that nobody honours.
@@ -48,17 +50,15 @@ def load_folder(folder: Path, *, now_us: int) -> Snapshot:
     """Read every list of a folder into one state, in memory (see `snapshot.load_snapshot`)."""
     read = read_folder(folder)
     loaded = read.loaded
-    require_in_force(folder, (entry.in_force(now_us) for one in loaded for entry in one.entries))
+    require_in_force(read, now_us=now_us)
     sources = tuple(one.source for one in loaded)
     manifest = encode_manifest(loaded)
     return Snapshot(
         sha256=sha256(manifest).hexdigest(),
         manifest=manifest,
         sources=sources,
-        matcher=DictMatcher((entry for one in loaded for entry in one.entries), sources),
-        notices=tuple(
-            notice for one in loaded for notice in (*row_notices(one), *_idle_notices(one, now_us))
-        ),
+        matcher=DictMatcher.of([_columns(one) for one in loaded], sources),
+        notices=tuple(notice for one in loaded for notice in one.notices(now_us)),
     )
 
 
@@ -97,16 +97,19 @@ def manifest_files(folder: Path) -> list[Path]:
     return paths
 
 
-def require_in_force(folder: Path, in_force: Iterable[bool]) -> None:
-    """Raise ListError when not one entry is in force: such a matcher would protect nobody."""
-    if not any(in_force):
-        raise ListError(
-            f"{folder}: every entry is outside its term; renew `valid_until` or replace the lists"
-        )
+def require_in_force(read: Folder, *, now_us: int) -> None:
+    """Raise ListError when not one block is in force: such a matcher would protect nobody."""
+    if not any(term.blocks and term.in_force(now_us) for one in read.loaded for term in list_terms(one)):
+        raise_nothing_in_force(read.path)
+
+
+def raise_nothing_in_force(folder: Path) -> NoReturn:
+    """Say that a folder protects nobody."""
+    raise ListError(f"{folder}: every entry is outside its term; renew `valid_until` or replace the lists")
 
 
 def row_notices(one: LoadedSource) -> list[str]:
-    """Return a sentence for every row of a list that does not apply."""
+    """Return a sentence for every row of a list that does not apply, whatever the day."""
     return [
         f"list {one.manifest.id}: {one.manifest.file}:{row.line_no} {row.text[:80]!r} {kind}: {row.why}"
         for kind, rows in (("quarantined", one.quarantined), ("rejected", one.rejected))
@@ -114,26 +117,80 @@ def row_notices(one: LoadedSource) -> list[str]:
     ]
 
 
-def idle_notice(
-    source_id: str, count: int, valid_from: date | str | None, valid_until: date | str | None
-) -> str:
-    """Return the sentence for entries of a list that are outside their term."""
-    term = f"{valid_from or 'always'} to {valid_until or 'always'}"
-    return f"list {source_id}: {count} entries are outside their term ({term}) and do not block"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """The entries of a list that have one term; `override` names the one override that it is."""
+
+    source_id: str
+    valid_from: date | None
+    valid_until: date | None
+    count: int
+    override: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether these entries block anything."""
+        return not self.override
+
+    def in_force(self, now_us: int) -> bool:
+        """Whether the term covers a moment; decided where it is for an entry."""
+        return Entry(
+            pattern_raw="",
+            pattern="",
+            match=Match.HOST,
+            source_id=self.source_id,
+            line_no=0,
+            weight=Weight.OPERATOR,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+        ).in_force(now_us)
+
+    def notice(self) -> str:
+        """Return the sentence for entries that are outside their term."""
+        if self.override:
+            return f"{self.override} ended on {self.valid_until}, so what it lifted blocks again"
+        term = f"{self.valid_from or 'always'} to {self.valid_until or 'always'}"
+        return f"list {self.source_id}: {self.count} entries are outside their term ({term}) and do not block"
+
+    def members(self) -> list[str | int | None]:
+        """Return the term as JSON holds it."""
+        first, last = (day.isoformat() if day else None for day in (self.valid_from, self.valid_until))
+        return [self.source_id, first, last, self.count, self.override]
+
+    @classmethod
+    def of(cls, members: Sequence[str | int | None]) -> Term:
+        """Return the term that `members` gave; ValueError, TypeError or IndexError when it is none."""
+        source_id, first, last, count, override = members
+        return cls(
+            source_id=str(source_id),
+            valid_from=date.fromisoformat(str(first)) if first else None,
+            valid_until=date.fromisoformat(str(last)) if last else None,
+            count=int(str(count)),
+            override=str(override),
+        )
 
 
-def terms(entries: Iterable[Entry]) -> dict[tuple[date | None, date | None], int]:
-    """Return how many entries have each term."""
-    counted: dict[tuple[date | None, date | None], int] = {}
+def list_terms(one: LoadedSource) -> list[Term]:
+    """Return the terms of a list's entries; overrides one by one, since each is named when it ends."""
+    entries = one.entries
+    if isinstance(entries, Entries) and not entries.has_terms:
+        return [Term(source_id=one.manifest.id, valid_from=None, valid_until=None, count=len(entries))]
+    counted: dict[tuple[date | None, date | None, str], int] = {}
     for entry in entries:
-        term = (entry.valid_from, entry.valid_until)
-        counted[term] = counted.get(term, 0) + 1
-    return counted
+        override = ""
+        if entry.action is EntryAction.OVERRIDE:
+            where = f"{one.manifest.file}:{entry.line_no}"
+            override = f"{where} the override of {entry.authority} for {entry.pattern!r}"
+        key = (entry.valid_from, entry.valid_until, override)
+        counted[key] = counted.get(key, 0) + 1
+    return [
+        Term(source_id=one.manifest.id, valid_from=first, valid_until=last, count=count, override=override)
+        for (first, last, override), count in counted.items()
+    ]
 
 
-def _idle_notices(one: LoadedSource, now_us: int) -> list[str]:
-    idle = terms(entry for entry in one.entries if not entry.in_force(now_us))
-    return [idle_notice(one.manifest.id, count, *term) for term, count in idle.items()]
+def _columns(one: LoadedSource) -> Entries:
+    return one.entries if isinstance(one.entries, Entries) else Entries.of(one.entries)
 
 
 def _refuse_strays(folder: Path, named: set[Path]) -> None:

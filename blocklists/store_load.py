@@ -12,15 +12,14 @@ import hashlib
 import json
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from blocklists import index_marisa, store
-from blocklists.entry import Entry, Match, Weight
 from blocklists.errors import ListError
 from blocklists.index import IndexChoice, NameIndex, SetIndex, decode_names
 from blocklists.matcher import DictMatcher
-from blocklists.store_folder import idle_notice, manifest_files, require_in_force
+from blocklists.source import ListFile
+from blocklists.store_folder import Term, manifest_files, raise_nothing_in_force
 from blocklists.store_manifest import Snapshot
 from blocklists.store_rows import Rows
 
@@ -43,15 +42,12 @@ _REMEMBERED = 4_096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived:
-    """What was computed from the lists: `files` maps a name to digest and octets.
-
-    `terms` are (list, first day, last day, entries) with days as ISO texts or None.
-    """
+    """What was computed from the lists: `files` maps a name to digest and octets."""
 
     entries: int
     has_hosts: bool
     files: dict[str, tuple[str, int]]
-    terms: tuple[tuple[str, str | None, str | None, int], ...]
+    terms: tuple[Term, ...]
     notices: tuple[str, ...]
 
 
@@ -104,8 +100,8 @@ def load_compiled(folder: Path, digest: str, *, now_us: int, index: IndexChoice)
     else:
         _check(path, derived, (name for name in derived.files if name != MAPPED))
         names = SetIndex(decode_names((path / NAMES).read_bytes()))
-    idle = _idle(derived, now_us)
-    require_in_force(folder, [sum(one[3] for one in idle) < sum(one[3] for one in derived.terms)])
+    if not any(term.blocks and term.in_force(now_us) for term in derived.terms):
+        raise_nothing_in_force(folder)
     rows = Rows(path / ENTRIES)
     leftovers = tuple(
         f"{left}: a snapshot that was not finished; it is ignored and may be removed"
@@ -118,7 +114,7 @@ def load_compiled(folder: Path, digest: str, *, now_us: int, index: IndexChoice)
         matcher=StoredMatcher(names, rows, derived.entries),
         notices=(
             *derived.notices,
-            *(idle_notice(one[0], one[3], one[1], one[2]) for one in idle),
+            *(term.notice() for term in derived.terms if not term.in_force(now_us)),
             *leftovers,
         ),
     )
@@ -144,7 +140,7 @@ def read_derived(path: Path, digest: str) -> Derived:
             entries=int(members["entries"]),
             has_hosts=bool(members["has_hosts"]),
             files={name: (str(one[0]), int(one[1])) for name, one in members["files"].items()},
-            terms=tuple((str(one[0]), one[1], one[2], int(one[3])) for one in members["terms"]),
+            terms=tuple(map(Term.of, members["terms"])),
             notices=tuple(map(str, members["notices"])),
         )
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -166,7 +162,7 @@ def verify_snapshot(folder: Path, digest: str) -> tuple[str, ...]:
         except ListError as error:
             wrong.append(str(error))
     for source in manifest["sources"]:
-        wrong += _wrong_with_raw(path / RAW / f"{source['declared']['id']}.gz", source)
+        wrong += _wrong_with_raw(path, source)
     return tuple(wrong)
 
 
@@ -179,14 +175,24 @@ def read_raw(path: Path, *, octets: int) -> bytes:
         raise ListError(f"{path}: cannot be read ({error}); {_ANEW}") from error
 
 
+def read_list(path: Path, source_id: str, *, octets: int) -> ListFile:
+    """Return a list as it was read, from a snapshot folder; ListError when it cannot be."""
+    whole = path / RAW / f"{source_id}.gz"
+    if whole.exists():
+        return ListFile(octets=read_raw(whole, octets=octets))
+    domains, urls = (
+        read_raw(path / RAW / f"{source_id}.{name}.gz", octets=octets) for name in ("domains", "urls")
+    )
+    return ListFile(octets=domains, urls=urls)
+
+
 def _wrong_with_raw(path: Path, source: dict[str, Any]) -> list[str]:
+    source_id = str(source["declared"]["id"])
     try:
-        octets = read_raw(path, octets=int(source["octets"]))
+        same = read_list(path, source_id, octets=int(source["octets"])).sha256 == source["sha256"]
     except ListError as error:
         return [str(error)]
-    if hashlib.sha256(octets).hexdigest() != source["sha256"]:
-        return [f"{path}: is not the list that the manifest names; {_ANEW}"]
-    return []
+    return [] if same else [f"{path / RAW}: list {source_id} is not the one that the manifest names; {_ANEW}"]
 
 
 def refuse_changed_inputs(folder: Path, path: Path) -> None:
@@ -246,24 +252,6 @@ def _measure(path: Path, derived: Derived) -> None:
             raise ListError(f"{path / name}: cannot be read ({error.strerror}); {_ANEW}") from error
         if size != octets:
             raise ListError(f"{path / name}: has {size} octets, {octets} were written; {_ANEW}")
-
-
-def _idle(derived: Derived, now_us: int) -> list[tuple[str, str | None, str | None, int]]:
-    return [one for one in derived.terms if not _term(one).in_force(now_us)]
-
-
-def _term(one: tuple[str, str | None, str | None, int]) -> Entry:
-    """Return an entry of a term, so that one place decides what a term covers."""
-    return Entry(
-        pattern_raw="",
-        pattern="",
-        match=Match.HOST,
-        source_id=one[0],
-        line_no=0,
-        weight=Weight.OPERATOR,
-        valid_from=date.fromisoformat(one[1]) if one[1] else None,
-        valid_until=date.fromisoformat(one[2]) if one[2] else None,
-    )
 
 
 def _read(path: Path) -> bytes:

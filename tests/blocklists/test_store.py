@@ -306,4 +306,4 @@ def test_the_manifest_says_what_was_read_and_the_derived_file_what_was_made_of_i
     derived = json.loads((built.path / "derived.json").read_text())
     assert derived["snapshot"] == built.sha256
     assert derived["entries"] == 1
-    assert derived["terms"] == [["a", None, None, 1]]
+    assert derived["terms"] == [["a", None, None, 1, ""]]
