@@ -44,14 +44,6 @@ class _About(TypedDict):
     attempt: int
 
 
-def media_type(response: Response) -> str | None:
-    """Return the declared media type of a response without parameters, or None."""
-    declared = response.headers.get(b"Content-Type")
-    if not declared:
-        return None
-    return declared.split(b";", 1)[0].strip().lower().decode("latin-1")[:100] or None
-
-
 class Recorder:
     """See the module. `agent`, `policy_sha256` and `blocklist_sha256` go into every entry."""
 
@@ -119,7 +111,7 @@ class Recorder:
                 status=response.status,
                 size=len(body),
                 body_sha256=visit.digest(body),
-                media_type=media_type(response),
+                media_type=visit.declared_type(response),
             )
         )
 
@@ -158,7 +150,7 @@ class Recorder:
                 status=response.status,
                 size=len(body) if kept else 0,
                 body_sha256=visit.digest(body) if kept else None,
-                media_type=media_type(response),
+                media_type=visit.declared_type(response),
             ),
             () if document is None else (Document(kind=visit.facts.kind.value, body=document),),
         )

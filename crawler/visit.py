@@ -14,6 +14,7 @@ from policies.vocabulary import Origin
 
 if TYPE_CHECKING:
     from scrapy import Request
+    from scrapy.http import Response
 
     from crawler.decisionlog.record import Receipt
     from crawler.pacer import Turn
@@ -34,12 +35,24 @@ class Visit:
     head: tuple[Verdict, ...] = ()
     judged: bool = False
     digested: tuple[bytes, str] | None = None
+    media_type: str | None = None
+    typed: bool = False
 
     def digest(self, body: bytes) -> str:
         """Return the hex SHA-256 of a body, computed once while it stays the same object."""
         if self.digested is None or self.digested[0] is not body:
             self.digested = (body, hashlib.sha256(body).hexdigest())
         return self.digested[1]
+
+    def declared_type(self, response: Response) -> str | None:
+        """Return the declared media type of a response without parameters, or None; read once a visit."""
+        if not self.typed:
+            self.typed = True
+            declared = response.headers.get(b"Content-Type")
+            if declared:
+                bare = declared.split(b";", 1)[0].strip().lower().decode("latin-1")
+                self.media_type = bare[:100] or None
+        return self.media_type
 
     def end_turn(self) -> None:
         """Give the turn back if one is held."""

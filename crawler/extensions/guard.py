@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
 logger = logging.getLogger(__name__)
+YOUNG_OBJECTS = 10_000  # collections of the young begin at this many; memory for it is about a megabyte
 LOG_UNWRITABLE = "sekisho_log_unwritable"
 
 
@@ -95,10 +96,7 @@ class Guard:
             self._failed = True
             raise CloseSpider("sekisho_not_guarded") from error
         checkpoint.armed = True
-        # What exists now (settings, lists, the suffix list, code) lives as long as the crawl. Out of the
-        # collector's reach it no longer costs every collection a walk; measured in tests/benchmarks.
-        gc.collect()
-        gc.freeze()
+        self._calm_the_collector()
         logger.info(
             "Sekisho: run %s of %s, agent %s, policy %s, lists %s (%d entries), log %s%s",
             checkpoint.run_id,
@@ -110,6 +108,19 @@ class Guard:
             checkpoint.config.log,
             "; placeholder contact: loopback only" if checkpoint.loopback_only else "",
         )
+
+    def _calm_the_collector(self) -> None:
+        """Keep the cyclic collector from walking what will not go away.
+
+        What exists now (settings, lists, the suffix list, code) lives as long as the crawl, and a page makes
+        thousands of short-lived objects that reference counting frees: at the default threshold the
+        collector took up to a third of a crawl's time (measured with `tests/benchmarks/bench_crawl.py`,
+        whose `--plain-gc` shows the figures without this). The thresholds are put back when the engine stops.
+        """
+        self._thresholds = gc.get_threshold()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(max(YOUNG_OBJECTS, self._thresholds[0]), *self._thresholds[1:])
 
     def _log_failed(self, error: SekishoError) -> None:
         """Stop the crawl: without a log nothing may be fetched."""
@@ -127,6 +138,7 @@ class Guard:
 
     async def engine_stopped(self) -> None:
         """Write the closing record and seal the segment, unless the log has failed."""
+        gc.set_threshold(*self._thresholds)
         gc.unfreeze()
         checkpoint = self._checkpoint
         stats: dict[str, Any] = self._crawler.stats.get_stats()

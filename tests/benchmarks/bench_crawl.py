@@ -57,7 +57,8 @@ class Site(asyncio.Protocol):
             elif target == b"/":
                 body = self.index
             self.transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (kind, len(body), body)
+                b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s"
+                % (kind, len(body), body)
             )
 
 
@@ -65,29 +66,31 @@ def serve(pages: int, port_out: multiprocessing.Queue) -> None:
     """Run the site until killed."""
 
     async def main() -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: Site(pages), "127.0.0.1", 0, backlog=512)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Site(pages), "127.0.0.1", 0, backlog=512
+        )
         port_out.put(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(main())
 
 
-def child(url: str, guarded: bool, handler: str, folder: str, concurrency: int) -> None:
+def child(url: str, options: argparse.Namespace) -> None:
     """Run one crawl in this process and print its figures as JSON."""
     from scrapy import Spider, signals
     from scrapy.crawler import AsyncCrawlerProcess
 
     class Bench(Spider):
         name = "bench"
-        start_urls = [url]
+        start_urls = (url,)
 
         def parse(self, response):
             for href in response.css("a::attr(href)").getall():
                 yield response.follow(href, callback=self.parse)
 
     settings: dict[str, object] = {
-        "CONCURRENT_REQUESTS": concurrency,
-        "CONCURRENT_REQUESTS_PER_DOMAIN": concurrency,
+        "CONCURRENT_REQUESTS": options.concurrency,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": options.concurrency,
         "LOG_LEVEL": "WARNING",
         "ROBOTSTXT_OBEY": True,
         "USER_AGENT": "Mozilla/5.0 (compatible; ExampleBot/1.0; +https://bot.example.com/)",
@@ -95,20 +98,30 @@ def child(url: str, guarded: bool, handler: str, folder: str, concurrency: int) 
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
     }
-    if HANDLERS[handler]:
-        settings["DOWNLOAD_HANDLERS"] = {"http": HANDLERS[handler], "https": HANDLERS[handler]}
-    if guarded:
+    if HANDLERS[options.handler]:
+        settings["DOWNLOAD_HANDLERS"] = {
+            "http": HANDLERS[options.handler],
+            "https": HANDLERS[options.handler],
+        }
+    if options.guarded:
         settings |= {
             "ADDONS": {"crawler.addon.SekishoAddon": 100},
-            "SEKISHO_POLICIES": f"{folder}/policies_here",
-            "SEKISHO_BLOCKLISTS": f"{folder}/lists",
-            "SEKISHO_LOG": f"sqlite:///{folder}/log-{time.time_ns()}.db",
+            "SEKISHO_POLICIES": f"{options.folder}/policies_here",
+            "SEKISHO_BLOCKLISTS": f"{options.folder}/lists",
+            "SEKISHO_LOG": f"sqlite:///{options.folder}/log-{time.time_ns()}.db",
             "SEKISHO_PROGRESS": False,
         }
+    if options.plain_gc:
+        import gc
+
+        gc.freeze = gc.unfreeze = lambda: None
+        gc.set_threshold = lambda *_: None
     process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(Bench)
     times: dict[str, float] = {}
-    crawler.signals.connect(lambda: times.__setitem__("start", time.perf_counter()), signals.engine_started, weak=False)
+    crawler.signals.connect(
+        lambda: times.__setitem__("start", time.perf_counter()), signals.engine_started, weak=False
+    )
     crawler.signals.connect(
         lambda reason: times.__setitem__("end", time.perf_counter()), signals.spider_closed, weak=False
     )
@@ -130,7 +143,7 @@ def run(url: str, guarded: bool, options: argparse.Namespace, folder: str) -> di
     """Run one crawl in a process of its own and return its figures."""
     done = subprocess.run(
         [sys.executable, __file__, "--child", url, "--handler", options.handler, "--folder", folder,
-         "--concurrency", str(options.concurrency), *(["--guarded"] if guarded else [])],
+         "--concurrency", str(options.concurrency), *(["--guarded"] if guarded else []), *(["--plain-gc"] if options.plain_gc else [])],
         capture_output=True, text=True, check=False, cwd=folder, env={**os.environ, "PYTHONWARNINGS": "ignore"},
     )  # fmt: skip
     if done.returncode:
@@ -151,14 +164,17 @@ def compare(options: argparse.Namespace) -> int:
     ratios, cpu_ratios = [], []
     with tempfile.TemporaryDirectory(dir=options.dir) as folder:
         Project(Path(folder))
-        print(f"{options.pages} pages of {PAGE_OCTETS} octets, {options.concurrency} at a time, handler {options.handler}")
+        print(
+            f"{options.pages} pages of {PAGE_OCTETS} octets, {options.concurrency} at a time, handler {options.handler}"
+        )
         for number in range(-1, options.pairs):
             order = (False, True) if number % 2 else (True, False)
             pair = {guarded: run(url, guarded, options, folder) for guarded in order}
             if number < 0:
                 continue  # the first pair warms caches
             stock, ours = pair[False], pair[True]
-            assert stock["pages"] >= options.pages and ours["pages"] >= options.pages, pair
+            assert stock["pages"] >= options.pages, pair
+            assert ours["pages"] >= options.pages, pair
             ratios.append(ours["rate"] / stock["rate"])
             cpu_ratios.append(stock["cpu"] / ours["cpu"])
             print(
@@ -174,19 +190,24 @@ def compare(options: argparse.Namespace) -> int:
 
 def main() -> int:
     """Parse arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pages", type=int, default=2000)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--handler", choices=list(HANDLERS), default="default")
     parser.add_argument("--least", type=float, default=0.0, help="exit with 1 below this median ratio")
     parser.add_argument("--dir", help="folder on the disk that the log is to be measured on")
+    parser.add_argument(
+        "--plain-gc", action="store_true", help="leave the cyclic collector as Python sets it"
+    )
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--guarded", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--folder", default=".", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(options.child, options.guarded, options.handler, options.folder, options.concurrency)
+        child(options.child, options)
         return 0
     return compare(options)
 
