@@ -55,14 +55,16 @@ class Pacer(Protocol):
 class _Lane:
     """One origin: its delay, when the last exchange ended, until when it is held, and its queue."""
 
-    __slots__ = ("delay", "ended", "held_until", "lock", "turns")
+    __slots__ = ("delay", "ended", "held_until", "lock", "quiet", "turns", "under_way")
 
     def __init__(self) -> None:
         self.delay = 0.0
         self.ended = float("-inf")
         self.held_until = float("-inf")
         self.lock = asyncio.Lock()
-        self.turns = 0
+        self.turns = 0  # waiting or under way
+        self.under_way = 0
+        self.quiet: asyncio.Event | None = None  # awaited by the holder of the lock, nobody else
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may start; not positive when it may go at once."""
@@ -79,16 +81,22 @@ class LocalTurn:
         self._clock = clock
         self._locked = locked
         self._open = True
+        lane.under_way += 1
 
     def done(self) -> None:
         """See `Turn.done`."""
         if not self._open:
             return
         self._open = False
-        self._lane.turns -= 1
-        self._lane.ended = self._clock()
+        lane = self._lane
+        lane.turns -= 1
+        lane.under_way -= 1
+        lane.ended = self._clock()
+        if lane.quiet is not None and not lane.under_way:
+            lane.quiet.set()
+            lane.quiet = None
         if self._locked:
-            self._lane.lock.release()
+            lane.lock.release()
 
 
 class LocalPacer:
@@ -135,7 +143,13 @@ class LocalPacer:
             if lane.delay:
                 await lane.lock.acquire()
                 locked = True
-            while (wait := lane.wait(self._clock())) > 0:
+            while True:
+                if locked and lane.under_way:  # these left before a delay was asked
+                    lane.quiet = asyncio.Event()
+                    await lane.quiet.wait()
+                wait = lane.wait(self._clock())
+                if wait <= 0:
+                    break
                 self._check_hold(lane)
                 await asyncio.sleep(wait)  # a hold may have grown meanwhile
         except BaseException:
