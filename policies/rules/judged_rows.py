@@ -30,16 +30,19 @@ class Intent:
     purposes: frozenset[Purpose]
     switched: Switched = DEFAULTS
 
-    def effect(self, row: Row) -> Effect:
-        """Return what a row does to this agent."""
-        return effect(row, self.purposes, self.switched)
+    def effect(self, row: Row | None) -> Effect:
+        """Return what a row does to this agent; no row does nothing."""
+        return Effect.NONE if row is None else effect(row, self.purposes, self.switched)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One statement with the row that it belongs to, the reason code of a refusal, and where it stands."""
+    """One statement with the row that it belongs to, the reason code of a refusal, and where it stands.
 
-    row: Row
+    Without a row it has no effect: a permission, or what says nothing; it is shown all the same.
+    """
+
+    row: Row | None
     reason: Reason
     evidence: Evidence
 
@@ -74,7 +77,7 @@ def meaning(row: Row, intent: Intent) -> str:
 
 def _shown(finding: Finding, intent: Intent) -> Evidence:
     evidence = finding.evidence
-    words = meaning(finding.row, intent)
+    words = "no restriction" if finding.row is None else meaning(finding.row, intent)
     return replace(evidence, note=f"{evidence.note}; {words}" if evidence.note else words)
 
 

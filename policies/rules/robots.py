@@ -10,7 +10,7 @@ Pure: it reads no clock and no network, and it parses nothing but the octets in 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from policies.facts import RobotsAccess
 from policies.signals.robots import parse_robots
@@ -19,11 +19,15 @@ from policies.signals.robots_second import Opinion, SecondReader
 from policies.vocabulary import Action, Evidence, Origin, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from policies.facts import RequestFacts, RobotsFile
     from policies.signals.robots import RobotsRules
     from policies.signals.robots_agent import CrawlDelay, RobotsAnswer
 
 RULE = "robots"
+
+_Made = TypeVar("_Made")
 
 _ITSELF = Verdict(
     rule=RULE,
@@ -55,7 +59,7 @@ class RobotsReadings:
     `rules` holds nothing unless `file.access` is RULES: a body that does not govern is not read.
     """
 
-    __slots__ = ("_origin", "_parts", "_second", "_verdicts", "_whole_file", "file", "rules")
+    __slots__ = ("_kept", "_origin", "_parts", "_second", "_verdicts", "_whole_file", "file", "rules")
 
     def __init__(self, file: RobotsFile, rules: RobotsRules, second: SecondReader) -> None:
         """Use `read_rules`, which takes the rules and the second reader from the file."""
@@ -64,6 +68,7 @@ class RobotsReadings:
         self._second = second
         self._verdicts: dict[tuple[int, bool, str], tuple[RobotsAnswer, Verdict]] = {}
         self._parts: dict[tuple[str, float], Verdict] = {}
+        self._kept: dict[Hashable, object] = {}
         self._whole_file: Verdict | None = None
         self._origin: Origin | None = None
 
@@ -140,6 +145,16 @@ class RobotsReadings:
         """Keep a crawl_delay verdict, and return it."""
         self._parts[token, cap] = verdict
         return verdict
+
+    def kept(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return what was made for a key before, or make it now: readings and verdicts of other rules.
+
+        A key begins with the name of the rule that owns it, and always stands for one type.
+        """
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = make()
+        return cast("_Made", found)
 
     def _judge_access(self) -> Verdict | None:
         """Return the verdict that holds for every URL of the origin, or None when the rules decide."""

@@ -120,6 +120,20 @@ class RobotsRules:
         )
 
     @property
+    def other_keys(self) -> frozenset[bytes]:
+        """The field names of the other records, in lower case."""
+        return frozenset(entry[0] for entry in self._others)
+
+    @property
+    def named_tokens(self) -> frozenset[str]:
+        """Every product token that a group names, in lower case; `*` among them."""
+        return frozenset(name for index in range(len(self._groups)) for name in self.names_of(index))
+
+    def names_of(self, group: int) -> tuple[str, ...]:
+        """Return the product tokens that a group names, in lower case, by its index."""
+        return tuple(name for value, _ in self._groups[group].agents if (name := agent_name(value)))
+
+    @property
     def sitemaps(self) -> tuple[str, ...]:
         """The values of the Sitemap lines, wherever they stand; discovery only, never a permission."""
         return tuple(shown(entry[1]) for entry in self._others if entry[0] in SITEMAP_KEYS and entry[1])

@@ -1,0 +1,150 @@
+"""Content Signals: `Content-Signal: search=yes, ai-input=no, ai-train=no, use=reference`, and what it says.
+
+Implements https://contentsignals.org/ and draft-romm-aipref-contentsignals: yes permits collecting for a use,
+no reserves it, an absent signal does neither; `use` is the highest level of consumption, where
+immediate < reference < full. It stands in the groups of robots.txt, and as a response header.
+Our own readings:
+
+* words are compared without regard to case, and separators may be missing, because a reservation was meant;
+* contradictory repeats come to no, several levels to the lowest;
+* a value that is none of the words says nothing and is logged; so is a label of another vocabulary;
+* a line before any group refuses and does not permit.
+
+No form with a path is known: what stands before the signals is skipped, and they hold for everything.
+Pure; linear; never raises.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from policies.signals.group_lines import lines_for
+from policies.signals.statement import TEXT_LIMIT, Family, Problem, Source, Stance, Statement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from policies.signals.robots import RobotsRules
+
+FIELD = "content-signal"
+AI_TRAIN = "ai-train"
+AI_INPUT = "ai-input"
+SEARCH = "search"
+USE = "use"
+LABELS = frozenset((AI_TRAIN, AI_INPUT, SEARCH))
+#: Levels of consumption from the lowest; full refuses nothing.
+LEVELS = ("immediate", "reference", "full")
+STATEMENTS_KEPT = 200
+"""Statements kept of one place: every refusal of a label once, the rest up to this number."""
+
+_VALUE_LIMIT = 65_536
+"""Characters of one value that are read."""
+_WORDS = {"yes": Stance.ALLOW, "no": Stance.DENY}
+_SEPARATORS = str.maketrans(",;\t\r\n\f\v", "       ")
+_QUOTES = "\"'"
+
+
+def _pairs(value: str) -> Iterator[tuple[str, str]]:
+    """Yield label and value of each `label=value`, blanks and missing separators tolerated."""
+    pieces = value[:_VALUE_LIMIT].translate(_SEPARATORS).lower().split("=")
+    for before, after in pairwise(pieces):
+        label, word = before.split()[-1:], after.split()[:1]
+        yield (label[0] if label else "", word[0].strip(_QUOTES) if word else "")
+
+
+def _statement(label: str, word: str, source: Source, text: str, line: int | None) -> Statement:
+    stance, problem, detail = Stance.UNKNOWN, Problem.NONE, ""
+    if label == USE and word in LEVELS:
+        stance = Stance.ALLOW if word == LEVELS[-1] else Stance.DENY
+        detail = word
+    elif label in LABELS and word in _WORDS:
+        stance = _WORDS[word]
+    elif label == USE or label in LABELS:
+        problem, detail = Problem.MALFORMED, f"{word[:40]!r} is no value of {label}"
+    else:
+        problem = Problem.UNKNOWN_LABEL
+        detail = "a word of Content-Usage" if label == "train-ai" else "not in the vocabulary"
+    return Statement(
+        family=Family.CONTENT_SIGNAL,
+        use=label[:40],
+        stance=stance,
+        source=source,
+        text=text,
+        line=line,
+        problem=problem,
+        detail=detail,
+    )
+
+
+def parse_signals(
+    value: str, *, source: Source, text: str = "", line: int | None = None
+) -> tuple[Statement, ...]:
+    """Return every signal of one value in order, unknown ones included."""
+    return tuple(_statement(label, word, source, text, line) for label, word in _pairs(value))
+
+
+def _distinct(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Return statements without repeats of the same words: the first place is the one to cite."""
+    kept: dict[tuple[str, Stance, str], Statement] = {}
+    for statement in statements:
+        key = (statement.use, statement.stance, statement.detail)
+        if key not in kept and (len(kept) < STATEMENTS_KEPT or statement.denies):
+            kept[key] = statement
+    return tuple(kept.values())
+
+
+def parse_signal_header(values: Iterable[str]) -> tuple[Statement, ...]:
+    """Return what the `Content-Signal` lines of one response say."""
+    return _distinct(
+        statement
+        for value in values
+        for statement in parse_signals(value, source=Source.HEADER, text=f"{FIELD}: {value}"[:TEXT_LIMIT])
+    )
+
+
+def read_content_signals(rules: RobotsRules, token: str) -> tuple[Statement, ...]:
+    """Return the signals of the groups that apply to a token, each distinct one with its first line."""
+    return _distinct(
+        statement
+        if not line.before_groups
+        else Statement(
+            family=statement.family,
+            use=statement.use,
+            stance=statement.stance,
+            source=statement.source,
+            text=statement.text,
+            line=statement.line,
+            problem=Problem.MISPLACED,
+            detail=statement.detail,
+        )
+        for line in lines_for(rules, token, FIELD)
+        for statement in parse_signals(
+            line.value.decode("utf-8", "replace"), source=Source.ROBOTS_TXT, text=line.text, line=line.line
+        )
+        if statement.denies or not line.before_groups
+    )
+
+
+def in_force(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Return the statement that holds for each label: a refusal before a permission, the lowest `use`.
+
+    What could not be read follows; labels of other vocabularies are left out.
+    """
+    held: dict[str, Statement] = {}
+    unreadable: list[Statement] = []
+    for statement in statements:
+        if statement.problem is Problem.MALFORMED:
+            unreadable.append(statement)
+        if statement.stance is Stance.UNKNOWN:
+            continue
+        known = held.get(statement.use)
+        if known is None or _strictness(statement) > _strictness(known):
+            held[statement.use] = statement
+    return (*held.values(), *unreadable[:1])
+
+
+def _strictness(statement: Statement) -> int:
+    if statement.use == USE:
+        return -LEVELS.index(statement.detail)
+    return int(statement.denies)
