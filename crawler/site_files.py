@@ -1,9 +1,8 @@
-"""Fetches the files in which an origin states its rules, and keeps each for as long as it may be used.
+"""Fetches robots.txt of each origin, and keeps it for as long as it may be used (RFC 9309 section 2.4).
 
-Today that is robots.txt (RFC 9309). Each file is asked for through the same middlewares, log and door as
-any page: it needs a permit, it is paced, and its octets are stored as evidence. Redirects are followed here,
-hop by hop, each with its own decision, and the result counts for the origin that was asked first
-(section 2.3.1.2). How an answer is read is decided in `policies/signals/robots_fetch.py`.
+Requests and redirects are those of `site_fetch.py`; the result counts for the origin that was asked first
+(section 2.3.1.2). How an answer is read is decided in `policies/signals/robots_fetch.py`. The other files in
+which a site states its rules are in `rights_files.py`.
 """
 
 from __future__ import annotations
@@ -13,20 +12,19 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
 
-from scrapy import Request, signals
-from scrapy.exceptions import IgnoreRequest
-from scrapy.http.request import NO_CALLBACK
+from scrapy import signals
 from scrapy.utils.misc import build_from_crawler, load_object
 
+from crawler.site_fetch import Manner, SiteFetch
 from policies.facts import RobotsAccess
 from policies.rules.robots import RobotsReadings, read_rules
 from policies.signals.robots import cut_to_limit
-from policies.signals.robots_fetch import MAX_HOPS, read_robots_answer, with_last_good
-from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
+from policies.signals.robots_fetch import read_robots_answer, with_last_good
+from policies.vocabulary import RequestKind
 
 if TYPE_CHECKING:
+    from scrapy import Request
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
@@ -35,22 +33,10 @@ if TYPE_CHECKING:
     from policies.vocabulary import Origin
 
 logger = logging.getLogger(__name__)
-RULE = "site_file"
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Far above the 500 KiB that are read (RFC 9309 section 2.5), far below what could hurt: what is larger, or
 # unpacks to more, counts as unreachable.
 LARGEST_DOWNLOAD = 16 * 1024 * 1024
 REMEMBERED_ORIGINS = 10_000
-_KEPT = Verdict(rule=RULE, action=Action.KEEP, reason=Reason.SITE_FILE)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one hop came to: a response, or the words that say why there is none."""
-
-    url: str
-    response: Response | None
-    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +55,14 @@ class SiteFiles:
         self._checkpoint = checkpoint
         self._known: OrderedDict[Origin, SiteRobots] = OrderedDict()
         self._asking: dict[Origin, asyncio.Future[SiteRobots]] = {}
+        manner = Manner(
+            kind=RequestKind.ROBOTS,
+            largest=LARGEST_DOWNLOAD,
+            stored=_stored,
+            stats="robotstxt",
+            heard=self._announce,
+        )
+        self._fetch = SiteFetch(crawler, checkpoint, manner)
         self._longest_us = 1_000_000 * min(
             checkpoint.config.robots_cache_seconds, checkpoint.agent.policy.robots.max_age_seconds
         )
@@ -116,119 +110,32 @@ class SiteFiles:
         return found
 
     async def _ask(self, origin: Origin) -> RobotsFile:
-        """Ask for robots.txt, following redirects, and read the answer."""
-        first = f"{origin}/robots.txt"
-        url = first
-        hops = 0
-        parent: str | None = None
-        while True:
-            answer = await self._get(url, parent)
-            response = answer.response
-            location = _location(response)
-            if location is not None:
-                hops += 1
-                if hops <= MAX_HOPS:
-                    parent, url = url, location
-                    continue
-            return read_robots_answer(
-                url=first,
-                final_url=url,
-                status=None if response is None else response.status,
-                headers=() if response is None else _headers(response),
-                body=b"" if response is None else response.body,
-                fetched_at=self._checkpoint.clock.now_us(),
-                hops=hops,
-                error=answer.error,
-            )
-
-    async def _get(self, url: str, parent: str | None) -> Answer:
-        """Send one request for a site file through middlewares and door."""
-        stats = self._crawler.stats
-        try:
-            request = self._request(url, parent)
-        except ValueError as error:
-            return Answer(url, None, f"redirected to an address that cannot be asked: {error}")
-        self._checkpoint.declare(request, RequestKind.ROBOTS)
-        stats.inc_value("robotstxt/request_count")
-        try:
-            response = await self._crawler.engine.download_async(request)
-        except IgnoreRequest as refusal:
-            return Answer(url, None, f"not asked: {refusal}")
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the file is unreachable
-            stats.inc_value(f"robotstxt/exception_count/{type(error)}")
-            return Answer(url, None, f"{type(error).__name__}: {error}"[:300])
-        stats.inc_value("robotstxt/response_count")
-        stats.inc_value(f"robotstxt/response_status_count/{response.status}")
-        self._store(request, response)
-        await self._announce(request, response)
-        return Answer(url, response, None)
-
-    def _request(self, url: str, parent: str | None) -> Request:
-        config = self._checkpoint.config
-        return Request(
-            url,
-            priority=1000,
-            callback=NO_CALLBACK,
-            meta={
-                "dont_redirect": True,
-                "dont_retry": True,
-                "dont_cache": True,
-                "dont_merge_cookies": True,
-                "allow_offsite": True,
-                "handle_httpstatus_all": True,
-                "download_timeout": config.robots_timeout,
-                "download_maxsize": LARGEST_DOWNLOAD,
-                "download_warnsize": 0,
-                **({"redirect_urls": [parent]} if parent else {}),
-            },
-        )
-
-    def _store(self, request: Request, response: Response) -> None:
-        """Record the response of a site file with the octets that are read, as evidence."""
-        visit = self._checkpoint.visit(request)
-        if visit is None or visit.receipt is None:
-            return
-        verdict = _KEPT
-        if response.status in REDIRECTS:
-            where = response.headers.get(b"Location", b"") or b""
-            note = f"redirects to {where.decode('latin-1')[:400]}"
-            evidence = Evidence(source="response header Location", note=note)
-            verdict = Verdict(rule=RULE, action=Action.KEEP, reason=Reason.SITE_FILE, evidence=(evidence,))
-        self._checkpoint.record.response(
-            visit, (verdict,), verdict, response, document=cut_to_limit(response.body)[0]
+        """Ask for robots.txt, and read the answer."""
+        url = f"{origin}/robots.txt"
+        answer = await self._fetch.ask(url)
+        return read_robots_answer(
+            url=url,
+            final_url=answer.final_url,
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+            fetched_at=answer.fetched_at,
+            hops=answer.hops,
+            error=answer.error,
         )
 
     async def _announce(self, request: Request, response: Response) -> None:
         """Keep sending Scrapy's `robots_parsed`, which extensions and dashboards listen to."""
-        if response.status in REDIRECTS:
-            return
         parser = build_from_crawler(
             load_object(self._crawler.settings["ROBOTSTXT_PARSER"]),
             self._crawler,
-            cut_to_limit(response.body)[0],
+            _stored(response.body),
         )
         await self._crawler.signals.send_catch_log_async(
             signal=signals.robots_parsed, robotparser=parser, request=request
         )
 
 
-def _location(response: Response | None) -> str | None:
-    """Return where a response redirects to, or None when it does not."""
-    if response is None or response.status not in REDIRECTS:
-        return None
-    location = response.headers.get(b"Location")
-    if not location:
-        return None
-    try:
-        return urljoin(response.url, location.decode("latin-1"))
-    except ValueError:
-        return None
-
-
-def _headers(response: Response) -> tuple[tuple[str, str], ...]:
-    """Return headers in order with names in lower case."""
-    return tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, values in response.headers.items()
-        for value in values
-    )
+def _stored(body: bytes) -> bytes:
+    """Return the octets of a robots.txt that are read."""
+    return cut_to_limit(body)[0]

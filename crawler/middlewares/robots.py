@@ -13,7 +13,7 @@ from crawler.errors import SetupError
 from crawler.site_files import SiteFiles
 from policies.rules.crawl_delay import judge_crawl_delay_of
 from policies.rules.robots import judge_robots
-from policies.vocabulary import Action, Reason, RequestKind, Verdict
+from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:
     from typing import Self
@@ -21,10 +21,22 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-_SITE_FILE = (
-    Verdict(rule="robots", action=Action.FETCH, reason=Reason.NOT_APPLICABLE),
-    Verdict(rule="crawl_delay", action=Action.FETCH, reason=Reason.NOT_APPLICABLE),
+_CRAWL_DELAY = Verdict(rule="crawl_delay", action=Action.FETCH, reason=Reason.NOT_APPLICABLE)
+_RIGHTS_FILE = Evidence(
+    source="policy",
+    note="a file of rights is read for compliance whatever robots.txt says of it, and is not kept as content",
 )
+# What we ask for to know the rules: no robots.txt stands above it, and the pace holds all the same.
+_SITE_FILES = {
+    RequestKind.ROBOTS: (
+        Verdict(rule="robots", action=Action.FETCH, reason=Reason.NOT_APPLICABLE),
+        _CRAWL_DELAY,
+    ),
+    RequestKind.SITE_FILE: (
+        Verdict(rule="robots", action=Action.FETCH, reason=Reason.NOT_APPLICABLE, evidence=(_RIGHTS_FILE,)),
+        _CRAWL_DELAY,
+    ),
+}
 
 
 class RobotsMiddleware:
@@ -48,8 +60,8 @@ class RobotsMiddleware:
         visit = checkpoint.visit(request)
         if visit is None or visit.facts.origin is None:
             raise SetupError("robots was asked before identity: the middlewares are out of order")
-        if visit.facts.kind is RequestKind.ROBOTS:
-            for verdict in _SITE_FILE:
+        if visit.facts.kind is not RequestKind.PAGE:
+            for verdict in _SITE_FILES[visit.facts.kind]:
                 checkpoint.consult(request, verdict)
             return
         origin = visit.facts.origin

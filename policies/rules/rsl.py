@@ -101,7 +101,7 @@ class RslReading:
 def read_licence(
     link: LicenceLink, file: RightsFile | None, *, page_url: str = "", page_body: bytes | None = None
 ) -> RslReading:
-    """Return what a naming of a licence comes to: its file, or its inline document where it has no address."""
+    """Return what a naming of a licence comes to: its file, or its document where it has no address."""
     if file is not None and file.access is RightsAccess.OBTAINED:
         document = parse_rsl(file.body)
     elif file is not None:

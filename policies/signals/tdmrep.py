@@ -21,10 +21,17 @@ import json
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
+from policies.signals.rights_fetch import RightsAccess
 from policies.signals.robots_agent import MAX_SEARCH
 from policies.signals.robots_octets import readable_octets, shown
 from policies.signals.robots_path import PathPattern, compile_pattern, judged_path
+from policies.signals.statement import Family, Problem, Source, Stance, Statement
+
+if TYPE_CHECKING:
+    from policies.signals.rights_fetch import RightsFile
+    from policies.vocabulary import Evidence
 
 MOST_ENTRIES = 20_000
 """Entries that are read of one file; what stands behind them makes the file one that cannot be read."""
@@ -224,3 +231,53 @@ def parse_tdmrep(body: bytes) -> TdmFile:
     entries = [reader.entry(number, one) for number, one in enumerate(value, 1)]
     kept = tuple(entry for entry in entries if entry is not None)
     return TdmFile(kept, tuple(reader.problems), invalid=False)
+
+
+class TdmReading:
+    """One origin's tdmrep.json: the file as obtained, and its reservations as read.
+
+    What was not obtained is not implemented, as the protocol has it; `tdm` is None then.
+    """
+
+    __slots__ = ("file", "tdm")
+
+    def __init__(self, file: RightsFile) -> None:
+        self.file = file
+        self.tdm: TdmFile | None = parse_tdmrep(file.body) if file.access is RightsAccess.OBTAINED else None
+
+    def reservation_for(self, url: str) -> TdmReservation | None:
+        """Return what the file says of a URL of its origin; None when that is unset."""
+        return self.tdm.reservation_for(url) if self.tdm is not None else None
+
+    def statement_for(self, url: str) -> Statement | None:
+        """Return the file's statement on a URL of its origin in the value that all families share.
+
+        A file that cannot be read, or errors of the protocol in it, are a statement of unknown stance; None
+        means that there is nothing to say.
+        """
+        found = self.reservation_for(url)
+        if found is not None:
+            stance = Stance.DENY if found.reserved else Stance.ALLOW
+            return Statement(
+                family=Family.TDM,
+                use=_RESERVATION,
+                stance=stance,
+                source=Source.SITE_FILE,
+                text=found.text,
+                line=found.line,
+                detail="; ".join(words for words in (found.policy, found.note) if words),
+            )
+        if self.tdm is None or not self.tdm.problems:
+            return None
+        return Statement(
+            family=Family.TDM,
+            use="" if self.tdm.invalid else _RESERVATION,
+            stance=Stance.UNKNOWN,
+            source=Source.SITE_FILE,
+            problem=Problem.MALFORMED,
+            detail="; ".join(self.tdm.problems[:3]),
+        )
+
+    def evidence_of(self, statement: Statement) -> Evidence:
+        """Return evidence for a statement of this file."""
+        return self.file.evidence(line=statement.line, text=statement.text, note=statement.remarks)

@@ -1,0 +1,266 @@
+"""Fetches the files in which an origin states its rights, and keeps each for as long as it may be used.
+
+These are `/.well-known/tdmrep.json`, the RSL licences that robots.txt or a page names, ai.txt and trust.txt.
+They are read for compliance only: whatever robots.txt says of them they are asked for, each request is a
+decision in the log with its octets as evidence, and none is handed to a spider. Only the files that could
+change a verdict for the agent's purposes are asked for, one at a time for each address however many callers
+wait, and when an origin does not answer the first it is not bothered with the others.
+Requests and redirects are those of `site_fetch.py`; how an answer is read is in
+`policies/signals/rights_fetch.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crawler.site_fetch import Manner, SiteFetch
+from policies.precedence import Effect, Row
+from policies.rules.ai_txt import AiTxtReading
+from policies.rules.rsl import Licences, read_licence
+from policies.rules.trust_txt import TrustTxtReading
+from policies.signals.licence_links import MOST_LICENCES, LicenceLink, licence_of_line
+from policies.signals.rights_fetch import (
+    MAX_OCTETS,
+    Family,
+    RightsAccess,
+    RightsFile,
+    not_asked,
+    read_rights_answer,
+    with_last_good_copy,
+)
+from policies.signals.robots_octets import shown
+from policies.signals.tdmrep import TdmReading
+from policies.vocabulary import RequestKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scrapy.crawler import Crawler
+
+    from crawler.checkpoint import Checkpoint
+    from crawler.site_files import SiteFiles, SiteRobots
+    from policies.rules.judged_rows import Intent
+    from policies.vocabulary import Origin
+
+logger = logging.getLogger(__name__)
+# Above what is read, so that a file of exactly the limit and a little more is told apart from an endless one.
+LARGEST_DOWNLOAD = 2 * 1024 * 1024
+REMEMBERED_FILES = 20_000
+REMEMBERED_ORIGINS = 10_000
+_WELL_KNOWN = {
+    Family.TDMREP: ("/.well-known/tdmrep.json",),
+    Family.AI_TXT: ("/ai.txt", "/.well-known/ai.txt"),
+    Family.TRUST_TXT: ("/trust.txt", "/.well-known/trust.txt"),
+}
+_ROWS = {
+    Family.TDMREP: (Row.TDM_RESERVATION, Row.TDM_MALFORMED),
+    Family.RSL: (Row.LICENCE_TERMS, Row.LICENCE_UNKNOWN),
+    Family.AI_TXT: (Row.AI_TXT,),
+    Family.TRUST_TXT: (Row.TRUST_TXT, Row.TRUST_TXT_INVALID),
+}
+
+
+def families_for(intent: Intent) -> frozenset[Family]:
+    """Return the families that could change a verdict for an agent; the others are not asked for."""
+    return frozenset(
+        family for family, rows in _ROWS.items() if any(intent.effect(row) is not Effect.NONE for row in rows)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRights:
+    """What an origin's files of rights say, each with its file for evidence.
+
+    A reading is None when its family does not concern the agent; a file that is absent or was not obtained
+    has a reading that says nothing. `licences` are those that robots.txt names. `expires_at` (UTC,
+    microseconds) is when the first of them is to be asked for again.
+    """
+
+    origin: Origin
+    tdmrep: TdmReading | None
+    ai_txt: AiTxtReading | None
+    trust_txt: TrustTxtReading | None
+    licences: Licences
+    expires_at: int
+
+    @property
+    def files(self) -> tuple[RightsFile, ...]:
+        """Every file that was asked for, in the order of the families."""
+        readings = (self.tdmrep, self.ai_txt, self.trust_txt)
+        files = [reading.file for reading in readings if reading is not None]
+        return (*files, *(one.file for one in self.licences.readings if one.file is not None))
+
+
+class RightsFiles:
+    """See the module. `intent` says which families concern the agent."""
+
+    def __init__(
+        self, crawler: Crawler, checkpoint: Checkpoint, site_files: SiteFiles, intent: Intent
+    ) -> None:
+        self._crawler = crawler
+        self._checkpoint = checkpoint
+        self._site_files = site_files
+        self._families = families_for(intent)
+        manner = Manner(
+            kind=RequestKind.SITE_FILE,
+            largest=LARGEST_DOWNLOAD,
+            stored=lambda body: body[:MAX_OCTETS],
+            stats="sekisho/rights_files",
+        )
+        self._fetch = SiteFetch(crawler, checkpoint, manner)
+        self._files: OrderedDict[tuple[Family, str], RightsFile] = OrderedDict()
+        self._asking: dict[tuple[Family, str], asyncio.Future[RightsFile]] = {}
+        self._known: OrderedDict[Origin, tuple[SiteRobots, SiteRights]] = OrderedDict()
+        self._gathering: dict[Origin, asyncio.Future[SiteRights]] = {}
+
+    def __len__(self) -> int:
+        """Return how many files are known."""
+        return len(self._files)
+
+    def usable(self, origin: Origin) -> SiteRights | None:
+        """Return what is known of an origin if it may still be used, without asking.
+
+        A robots.txt that was read again makes it unusable: its License lines may be others.
+        """
+        known = self._known.get(origin)
+        if known is None or known[0] is not self._site_files.usable(origin):
+            return None
+        return known[1] if self._checkpoint.clock.now_us() < known[1].expires_at else None
+
+    async def rights(self, origin: Origin) -> SiteRights:
+        """Return what an origin's files say, asking for them when needed; callers share the requests."""
+        known = self.usable(origin)
+        if known is not None:
+            return known
+        gathering = self._gathering.get(origin)
+        if gathering is None:
+            gathering = self._gathering[origin] = asyncio.ensure_future(self._gather(origin))
+            gathering.add_done_callback(lambda _: self._gathering.pop(origin, None))
+        # One caller that goes away must not take the answer from the others.
+        return await asyncio.shield(gathering)
+
+    async def licences(
+        self, links: Sequence[LicenceLink], *, page_url: str = "", page_body: bytes | None = None
+    ) -> Licences:
+        """Return the licences that a header, a page or a robots.txt names, asking for their files.
+
+        `page_url` and `page_body` belong to the response that named them; without links nothing is asked.
+        """
+        if Family.RSL not in self._families:
+            return Licences(())
+        kept = links[:MOST_LICENCES]
+        files = await asyncio.gather(*(self._licence_file(link, page_url) for link in kept))
+        readings = [
+            read_licence(link, file, page_url=page_url, page_body=page_body)
+            for link, file in zip(kept, files, strict=True)
+        ]
+        for link in links[MOST_LICENCES : MOST_LICENCES + 1]:
+            words = f"{len(links)} licences are named; {MOST_LICENCES} are read"
+            beyond = LicenceLink(place=link.place, url="", line=link.line, text=link.text, problem=words)
+            readings.append(read_licence(beyond, None, page_url=page_url, page_body=page_body))
+        return Licences(readings)
+
+    async def _licence_file(self, link: LicenceLink, page_url: str) -> RightsFile | None:
+        if not link.url:
+            return None
+        return await self._file(Family.RSL, link.url, page_url or None)
+
+    async def _gather(self, origin: Origin) -> SiteRights:
+        robots = await self._site_files.robots(origin)
+        tdm = await self._well_known(origin, Family.TDMREP)
+        silent = tdm is not None and tdm.access is RightsAccess.UNOBTAINABLE and tdm.status is None
+        robots_url = robots.file.url
+        licences, ai, trust = await asyncio.gather(
+            self.licences(_links_of(robots), page_url=robots_url),
+            self._well_known(origin, Family.AI_TXT, silent=silent),
+            self._well_known(origin, Family.TRUST_TXT, silent=silent),
+        )
+        files = [one for one in (tdm, ai, trust) if one is not None]
+        files += [one.file for one in licences.readings if one.file is not None]
+        lasting = self._checkpoint.clock.now_us() + self._longest_us()
+        found = SiteRights(
+            origin=origin,
+            tdmrep=TdmReading(tdm) if tdm else None,
+            ai_txt=AiTxtReading(ai) if ai else None,
+            trust_txt=TrustTxtReading(trust) if trust else None,
+            licences=licences,
+            expires_at=min((file.expires_at for file in files), default=lasting),
+        )
+        self._known[origin] = (robots, found)
+        self._known.move_to_end(origin)
+        if len(self._known) > REMEMBERED_ORIGINS:
+            self._known.popitem(last=False)
+        return found
+
+    def _longest_us(self) -> int:
+        return 1_000_000 * self._checkpoint.config.robots_cache_seconds
+
+    async def _well_known(self, origin: Origin, family: Family, *, silent: bool = False) -> RightsFile | None:
+        """Return an origin's file of a family: the first of its places where there is a file.
+
+        None when the family does not concern the agent; `silent` says that the origin did not answer.
+        """
+        if family not in self._families:
+            return None
+        file: RightsFile | None = None
+        for path in _WELL_KNOWN[family]:
+            url = f"{origin}{path}"
+            if silent:
+                now = self._checkpoint.clock.now_us()
+                words = "not asked: the origin did not answer a moment ago"
+                return not_asked(family, url, words, now_us=now, expires_at=now + 60_000_000)
+            found = await self._file(family, url, None)
+            if found.access is not RightsAccess.ABSENT:
+                return found
+            file = file or found
+        return file
+
+    async def _file(self, family: Family, url: str, parent: str | None) -> RightsFile:
+        """Return one file, asking for it when what is known may not be used any more."""
+        key = (family, url)
+        known = self._files.get(key)
+        if known is not None and self._checkpoint.clock.now_us() < known.expires_at:
+            self._files.move_to_end(key)
+            return known
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.ensure_future(self._obtain(family, url, parent))
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(asking)
+
+    async def _obtain(self, family: Family, url: str, parent: str | None) -> RightsFile:
+        answer = await self._fetch.ask(url, parent)
+        file = read_rights_answer(
+            family=family,
+            url=url,
+            final_url=answer.final_url,
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+            fetched_at=answer.fetched_at,
+            hops=answer.hops,
+            error=answer.error,
+        )
+        if file.access is RightsAccess.UNOBTAINABLE:
+            logger.warning("%s was not obtained: %s", url, file.problem)
+            file = with_last_good_copy(file, self._files.get((family, url)), self._checkpoint.clock.now_us())
+        self._files[family, url] = file
+        self._files.move_to_end((family, url))
+        if len(self._files) > REMEMBERED_FILES:
+            self._files.popitem(last=False)
+        self._crawler.stats.inc_value(f"sekisho/rights_fetches/{family.value}/{file.access.value}")
+        return file
+
+
+def _links_of(robots: SiteRobots) -> tuple[LicenceLink, ...]:
+    """Return the licences that a robots.txt names, in any group or in none."""
+    links = {
+        record.value: licence_of_line(shown(record.value), line=record.line, text=shown(record.raw))
+        for record in reversed(robots.readings.rules.records("license"))
+        if record.value
+    }
+    return tuple(sorted(links.values(), key=lambda link: link.line or 0))
