@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-_NOT_PAGES = frozenset(f".{extension}" for extension in IGNORED_EXTENSIONS)
+# The longest first, so that `.tar.gz` is called so; as in Scrapy's own link extractor the path's end decides.
+_NOT_PAGES = tuple(sorted((f".{extension}" for extension in IGNORED_EXTENSIONS), key=len, reverse=True))
 
 
 class SiteSpider(Spider):
@@ -92,13 +93,13 @@ class SiteSpider(Spider):
                 request = Request(target, callback=self.parse)
             except ValueError:
                 continue  # not an address: there is nothing that could be asked for
-            dot = path.rfind(".")
-            if dot > path.rfind("/") and path[dot:] in _NOT_PAGES:
+            if path.endswith(_NOT_PAGES):
+                extension = next(ending for ending in _NOT_PAGES if path.endswith(ending))
                 Refusals.of(self.crawler).refuse(
                     request,
                     Reason.REFUSED_BY_SPIDER,
                     source="spider site",
-                    note=f"{path[dot:]} is not a page",
+                    note=f"{extension} is not a page",
                     parent_url=response.url,
                 )
                 continue
