@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from blocklists.canaries import CanaryProblem, Sign
 from blocklists.host import canonical_host
 from blocklists.refresh_minisign import parse_public_key, what_is_wrong
 
@@ -75,15 +76,16 @@ WORTH_ANOTHER_ADDRESS = frozenset(
 )
 
 
+_CANARIES = {Sign.UNWANTED: Concern.UNWANTED_NAME, Sign.MISSING: Concern.MISSING_NAME}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """What an answer has to meet. Hosts and names are canonical; empty texts demand nothing."""
+    """What an answer has to meet. Hosts are canonical; empty texts demand nothing."""
 
     pinned_hosts: frozenset[str]
     sha256: str = ""
     minisign_key: str = ""
-    must_have: tuple[str, ...] = ()
-    must_not_have: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +114,14 @@ class LastGood:
 class Reading:
     """What a parser made of an answer.
 
-    `problem` says why it is no list; `stated` is the count in its header, `counted` what that header counts;
-    `lists` says whether a canonical host would be named by a block.
+    `problem` says why it is no list; `miscounted` that its header states another number of entries than it
+    holds; `canaries` is what the canaries show.
     """
 
     entries: int = 0
-    stated: int | None = None
-    counted: int = 0
     problem: str = ""
-    lists: Callable[[str], bool] = lambda _: False
+    miscounted: str = ""
+    canaries: tuple[CanaryProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,7 @@ def judge_answer(
     if not concerns and last is not None and last.sha256 == digest:
         return Decision(outcome=Outcome.UNCHANGED, sha256=digest)
     if not concerns:
-        concerns = _read_through(demands, read(body), last)
+        concerns = _read_through(read(body), last)
     if accepted_sha256 == digest:
         concerns = [(concern, words) for concern, words in concerns if concern not in ACCEPTABLE]
     outcome = Outcome.HELD if concerns else Outcome.ACCEPTED
@@ -240,25 +241,14 @@ def _wrong_with_signature(key: str, answer: Answer) -> str:
     return what_is_wrong(public, answer.signature, answer.body)
 
 
-def _read_through(demands: Demands, reading: Reading, last: LastGood | None) -> list[tuple[Concern, str]]:
+def _read_through(reading: Reading, last: LastGood | None) -> list[tuple[Concern, str]]:
     """Return what is wrong with a list that was read."""
     if reading.problem:
         return [(Concern.NOT_UNDERSTOOD, reading.problem)]
-    concerns = []
-    if reading.stated is not None and reading.stated != reading.counted:
-        words = f"its header says {reading.stated} entries, it holds {reading.counted}: cut short or changed"
-        concerns.append((Concern.COUNT, words))
-    concerns += _size_change(reading.entries, last)
-    concerns += [
-        (Concern.UNWANTED_NAME, f"lists {name}, which must not be listed")
-        for name in demands.must_not_have
-        if reading.lists(name)
-    ]
-    concerns += [
-        (Concern.MISSING_NAME, f"does not list {name}, which it has to")
-        for name in demands.must_have
-        if not reading.lists(name)
-    ]
+    if reading.miscounted:
+        return [(Concern.COUNT, reading.miscounted)]
+    concerns = _size_change(reading.entries, last)
+    concerns += [(_CANARIES[problem.sign], str(problem)) for problem in reading.canaries]
     return concerns
 
 

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from blocklists.errors import SekishoError
+from blocklists.profile import load_profile
+from blocklists.refresh_state import require_fresh
 from blocklists.snapshot import load_snapshot
 from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
@@ -71,6 +73,7 @@ REPLACED_SPIDER_MIDDLEWARES = (
 EXTENSIONS: dict[str, int] = {
     "crawler.resolver.LoopbackNames": 0,
     "crawler.extensions.guard.Guard": 0,
+    "crawler.extensions.lists.ListsWatch": 0,
     "crawler.extensions.progress.Progress": 1,
     "crawler.extensions.stats.SekishoStats": 2,
     "crawler.extensions.prometheus.PrometheusExtension": 3,
@@ -131,7 +134,10 @@ def _load(settings: BaseSettings) -> tuple[Config, LoadedAgent, Snapshot]:
     config = read_config(settings)
     agent = load_agent(config.policies, config.agent)
     require_ready(agent, datetime.now(UTC).date())
-    snapshot = load_snapshot(config.blocklists, now_us=SystemClock().now_us())
+    now_us = SystemClock().now_us()
+    snapshot = load_snapshot(config.blocklists, now_us=now_us, index=config.lists_index)
+    load_profile(config.profile)
+    require_fresh(config.blocklists, snapshot.sources, now_us=now_us, refuse_days=config.lists_refuse_days)
     return config, agent, snapshot
 
 

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from scrapy.http import Response
 
+from blocklists.profile import load_profile
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SekishoSkip, SetupError
 from crawler.pacer import LocalPacer
@@ -21,6 +22,7 @@ from crawler.recorder import Recorder
 from crawler.tally import Tally
 from crawler.visit import Visit, request_facts
 from policies.agents import has_placeholder_contact
+from policies.rules.piracy import judge_piracy
 from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Verdict
 
@@ -54,6 +56,7 @@ class Checkpoint:
         self.config = config
         self.agent = agent
         self.snapshot = snapshot
+        self.profile = load_profile(config.profile)
         self.log = log
         self.run_id = run_id
         self.record = Recorder(
@@ -101,7 +104,7 @@ class Checkpoint:
             self.on_log_failure(error)
 
     def declare(self, request: Request, kind: RequestKind) -> None:
-        """Say what a request of our own is for; only `SiteFiles` does this, for the files it asks for."""
+        """Say what a request of our own is for; only those do this who ask for site files and block lists."""
         self._kinds[request] = kind
 
     def open_visit(self, request: Request) -> Visit:
@@ -113,6 +116,7 @@ class Checkpoint:
         visit = Visit(
             facts=request_facts(request, kind, self.agent.policy.user_agent),
             attempt=int(request.meta.get("retry_times", 0)),
+            lists=self.snapshot.sha256,
         )
         self._visits[request] = visit
         return visit
@@ -130,10 +134,36 @@ class Checkpoint:
         if not verdict.action.passes:
             raise self.refuse(visit)
 
+    def judge_lists(self, visit: Visit) -> Verdict:
+        """Return what the state of the block lists that is in force says of a request."""
+        snapshot = self.snapshot
+        visit.lists = snapshot.sha256
+        return judge_piracy(visit.facts, snapshot.matcher, now_us=self.clock.now_us(), weights=self.profile)
+
+    def renew_lists(self, visit: Visit) -> None:
+        """Judge a request anew that waited while another state of the lists came into force.
+
+        SekishoSkip, recorded, when it does not pass any more.
+        """
+        if visit.lists == self.snapshot.sha256:
+            return
+        verdict = self.judge_lists(visit)
+        at = next(place for place, one in enumerate(visit.verdicts) if one.rule == verdict.rule)
+        if verdict.action.passes:
+            visit.verdicts[at] = verdict
+        else:
+            visit.verdicts[at:] = [verdict]
+            raise self.refuse(visit)
+
+    def adopt_lists(self, snapshot: Snapshot) -> None:
+        """Put another state of the block lists in force: one step, between two requests."""
+        self.snapshot = snapshot
+        self.record.lists = snapshot.sha256
+
     def refuse(self, visit: Visit) -> SekishoSkip:
         """Record the refusal that a visit's last verdict orders; return the exception to raise."""
         verdict = visit.verdicts[-1]
-        self.record.refusal(visit.facts, visit.verdicts, visit.attempt)
+        self.record.refusal(visit.facts, visit.verdicts, visit.attempt, lists=visit.lists)
         self.tally.skip(verdict, visit.facts.url)
         visit.end_turn()
         return SekishoSkip(verdict, visit.facts.url)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blocklists.index import IndexChoice
 from crawler.errors import SetupError
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ SETTINGS: dict[str, tuple[object, str]] = {
     "SEKISHO_POLICIES": ("policies", "folder with agents/*.toml"),
     "SEKISHO_LOG": ("sqlite:///sekisho.db", "SQLAlchemy URL of the decision log"),
     "SEKISHO_BLOCKLISTS": ("lists", "folder with block lists and their manifests"),
+    "SEKISHO_PROFILE": (
+        "default",
+        "which legal weights block: default, strict, eu-gpai…, or a .toml file",
+    ),
+    "SEKISHO_LISTS_INDEX": ("auto", "how the names of compiled lists are held: auto, memory or mapped"),
+    "SEKISHO_LISTS_WARN_DAYS": (14.0, "age of a fetched list after which a crawl warns"),
+    "SEKISHO_LISTS_REFUSE_DAYS": (90.0, "age of a fetched list after which a crawl does not start"),
+    "SEKISHO_LISTS_WATCH_SECONDS": (5.0, "how often a crawl looks whether other lists are in force"),
     "SEKISHO_ROBOTS_CACHE_SECONDS": (86_400, "longest use of one copy of robots.txt, at most 86400"),
     "SEKISHO_ROBOTS_TIMEOUT": (30.0, "seconds until robots.txt counts as unreachable"),
     "SEKISHO_PROGRESS": (True, "show progress and a closing table on standard error"),
@@ -30,6 +39,7 @@ SETTINGS: dict[str, tuple[object, str]] = {
     "SEKISHO_METRICS_PORT": (None, "port of the Prometheus endpoint; off when not set"),
     "SEKISHO_METRICS_TEXTFILE": (None, "file that receives the metrics when the crawl ends"),
 }
+LONGEST_LIST_AGE = 36_500  # days
 LONGEST_ROBOTS_CACHE = 86_400  # RFC 9309 section 2.4: a copy is not used for more than 24 hours
 
 
@@ -41,10 +51,23 @@ class Config:
     policies: Path
     log: str
     blocklists: Path
+    profile: str
+    lists_index: IndexChoice
+    lists_warn_days: float
+    lists_refuse_days: float
+    lists_watch_seconds: float
     robots_cache_seconds: int
     robots_timeout: float
     progress: bool
     progress_seconds: float
+
+
+def _index_choice(given: object) -> IndexChoice:
+    try:
+        return IndexChoice(str(given))
+    except ValueError:
+        known = ", ".join(choice.value for choice in IndexChoice)
+        raise SetupError(f"SEKISHO_LISTS_INDEX = {given!r}: must be one of {known}") from None
 
 
 def read_config(settings: BaseSettings) -> Config:
@@ -76,6 +99,11 @@ def read_config(settings: BaseSettings) -> Config:
         policies=Path(str(value("SEKISHO_POLICIES"))),
         log=str(value("SEKISHO_LOG")),
         blocklists=Path(str(value("SEKISHO_BLOCKLISTS"))),
+        profile=str(value("SEKISHO_PROFILE")),
+        lists_index=_index_choice(value("SEKISHO_LISTS_INDEX")),
+        lists_warn_days=number("SEKISHO_LISTS_WARN_DAYS", low=0, high=LONGEST_LIST_AGE),
+        lists_refuse_days=number("SEKISHO_LISTS_REFUSE_DAYS", low=0, high=LONGEST_LIST_AGE),
+        lists_watch_seconds=number("SEKISHO_LISTS_WATCH_SECONDS", low=0.1, high=3_600),
         robots_cache_seconds=int(number("SEKISHO_ROBOTS_CACHE_SECONDS", low=1, high=LONGEST_ROBOTS_CACHE)),
         robots_timeout=number("SEKISHO_ROBOTS_TIMEOUT", low=0.1, high=600),
         progress=str(value("SEKISHO_PROGRESS")).lower() not in {"0", "false", "no", "off", ""},

@@ -45,13 +45,17 @@ class _About(TypedDict):
 
 
 class Recorder:
-    """See the module. `agent`, `policy_sha256` and `blocklist_sha256` go into every entry."""
+    """See the module. `agent`, `policy_sha256` and `blocklist_sha256` go into every entry.
+
+    An entry about a request names the state of the lists that judged it, also when another one came into
+    force (`lists`) before its answer.
+    """
 
     def __init__(self, log: AsyncLog, *, agent: str, policy_sha256: str, blocklist_sha256: str) -> None:
         self._log = log
         self._agent = agent
         self._policy = policy_sha256
-        self._lists = blocklist_sha256
+        self.lists = blocklist_sha256
         self._bases: OrderedDict[tuple[int, ...], tuple[tuple[Verdict, ...], bytes]] = OrderedDict()
 
     def _basis(self, verdicts: Sequence[Verdict]) -> bytes:
@@ -66,7 +70,14 @@ class Recorder:
         return found[1]
 
     def _request_entry(
-        self, facts: RequestFacts, verdicts: Sequence[Verdict], verdict: str, reason: str, attempt: int
+        self,
+        facts: RequestFacts,
+        verdicts: Sequence[Verdict],
+        verdict: str,
+        reason: str,
+        *,
+        attempt: int,
+        lists: str,
     ) -> Entry:
         return Entry(
             stage=Stage.REQUEST,
@@ -74,7 +85,7 @@ class Recorder:
             reason=reason,
             agent=self._agent,
             policy_sha256=self._policy,
-            blocklist_sha256=self._lists,
+            blocklist_sha256=lists,
             kind=facts.kind,
             method=facts.method,
             url=facts.url,
@@ -88,15 +99,29 @@ class Recorder:
     async def fetch(self, visit: Visit) -> Receipt:
         """Record the decision to fetch; return when it is durable. LogError when it cannot be."""
         entry = self._request_entry(
-            visit.facts, visit.verdicts, Action.FETCH.value, Reason.ALLOWED.value, visit.attempt
+            visit.facts,
+            visit.verdicts,
+            Action.FETCH.value,
+            Reason.ALLOWED.value,
+            attempt=visit.attempt,
+            lists=visit.lists,
         )
         return await self._log.append_durable(entry)
 
-    def refusal(self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int = 0) -> None:
+    def refusal(
+        self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int = 0, *, lists: str = ""
+    ) -> None:
         """Record a decision not to fetch; the last verdict decides."""
         deciding = verdicts[-1]
         self._log.append(
-            self._request_entry(facts, verdicts, deciding.action.value, deciding.reason.value, attempt)
+            self._request_entry(
+                facts,
+                verdicts,
+                deciding.action.value,
+                deciding.reason.value,
+                attempt=attempt,
+                lists=lists or self.lists,
+            )
         )
 
     def received(self, visit: Visit, receipt: Receipt, response: Response) -> None:
@@ -161,7 +186,7 @@ class Recorder:
         return {
             "agent": self._agent,
             "policy_sha256": self._policy,
-            "blocklist_sha256": self._lists,
+            "blocklist_sha256": visit.lists or self.lists,
             "kind": facts.kind,
             "method": facts.method,
             "url": facts.url,
@@ -186,7 +211,7 @@ class Recorder:
                 reason=reason.value,
                 agent=self._agent,
                 policy_sha256=self._policy,
-                blocklist_sha256=self._lists,
+                blocklist_sha256=self.lists,
                 body_sha256=hashlib.sha256(document.body).hexdigest() if document else None,
             ),
             [*([document] if document else []), *extra],

@@ -86,6 +86,7 @@ def run_header(crawler: Crawler, checkpoint: Checkpoint) -> Document:
         "user_agent": checkpoint.agent.policy.user_agent,
         "policy_sha256": checkpoint.agent.sha256,
         "blocklist_sha256": checkpoint.snapshot.sha256,
+        "profile_sha256": checkpoint.profile.sha256,
         "loopback_only": checkpoint.loopback_only,
         "versions": {
             "sekisho": _version("sekisho"),
@@ -96,6 +97,10 @@ def run_header(crawler: Crawler, checkpoint: Checkpoint) -> Document:
             "sqlite": sqlite3.sqlite_version,
         },
         "sekisho_settings": {
+            "SEKISHO_PROFILE": config.profile,
+            "SEKISHO_LISTS_INDEX": config.lists_index.value,
+            "SEKISHO_LISTS_REFUSE_DAYS": str(config.lists_refuse_days),
+            "SEKISHO_LISTS_WATCH_SECONDS": str(config.lists_watch_seconds),
             "SEKISHO_ROBOTS_CACHE_SECONDS": config.robots_cache_seconds,
             "SEKISHO_ROBOTS_TIMEOUT": str(config.robots_timeout),
         },

@@ -28,6 +28,7 @@ class Visit:
 
     facts: RequestFacts
     attempt: int
+    lists: str = ""  # digest of the state of the block lists that judged it
     verdicts: list[Verdict] = field(default_factory=list)
     receipt: Receipt | None = None
     turn: Turn | None = None

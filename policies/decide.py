@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blocklists.entry import BLOCKING
 from policies.rules.crawl_delay import judge_crawl_delay_of
 from policies.rules.piracy import judge_piracy
 from policies.rules.robots import judge_robots
@@ -26,7 +27,9 @@ from policies.vocabulary import Assessment, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from blocklists.entry import Weight
     from blocklists.matcher import Matcher
+    from blocklists.profile import Profile
     from policies.facts import RequestFacts
     from policies.rules.robots import RobotsReadings
 
@@ -37,13 +40,14 @@ REQUEST_RULES = ("scope", "piracy", "robots", "crawl_delay")
 class Standing:
     """What does not change from request to request: the agent's side of the facts.
 
-    `token` is its product token, `longest_delay` the cap on Crawl-delay in seconds.
+    `token` is its product token, `longest_delay` the cap on Crawl-delay in seconds, `weights` what blocks.
     """
 
     token: str
     loopback_only: bool
     longest_delay: float
     matcher: Matcher
+    weights: frozenset[Weight] | Profile = BLOCKING
 
 
 def judge_request(
@@ -57,7 +61,7 @@ def judge_request(
     file = readings.file if readings else None
     steps: tuple[Callable[[], Verdict], ...] = (
         lambda: judge_scope(request, loopback_only=standing.loopback_only),
-        lambda: judge_piracy(request, standing.matcher, now_us=now_us),
+        lambda: judge_piracy(request, standing.matcher, now_us=now_us, weights=standing.weights),
         lambda: judge_robots(request, file, readings, standing.token),
         lambda: judge_crawl_delay_of(readings, standing.token, standing.longest_delay),
     )

@@ -8,6 +8,7 @@ Pure: imports the vocabulary only.
 
 from __future__ import annotations
 
+from policies.reasons_lists import LISTS
 from policies.reasons_rights import RIGHTS
 from policies.reasons_words import Explanation
 from policies.reasons_words import entry as _entry
@@ -269,7 +270,7 @@ _PASSES_AND_CONDUCT: dict[Reason, Explanation] = {
 EXPLANATIONS: dict[Reason, Explanation] = {
     reason: words
     for reason in Reason
-    if (words := _PASSES_AND_CONDUCT.get(reason) or RIGHTS.get(reason)) is not None
+    if (words := _PASSES_AND_CONDUCT.get(reason) or RIGHTS.get(reason) or LISTS.get(reason)) is not None
 }
 
 

@@ -45,11 +45,16 @@ class Action(StrEnum):
 
 
 class RequestKind(StrEnum):
-    """What a request is for. Only ROBOTS and SITE_FILE go without a robots verdict, by URL, never by flag."""
+    """What a request is for.
+
+    Only ROBOTS, SITE_FILE and LIST go without a robots verdict, by URL, never by flag. LIST is the address of
+    a block list whose licence the operator accepted, on a host that its definition pins.
+    """
 
     PAGE = "page"
     ROBOTS = "robots"
     SITE_FILE = "site_file"
+    LIST = "list"
 
 
 class Reason(StrEnum):
@@ -118,6 +123,14 @@ class Reason(StrEnum):
     RUN_OPENED = "run_opened"
     RUN_CLOSED = "run_closed"
     GUARD_ARMED = "guard_armed"
+    # the block lists themselves
+    LIST_FILE = "list_file"
+    LIST_REFRESHED = "list_refreshed"
+    LIST_UNCHANGED = "list_unchanged"
+    LIST_HELD = "list_held"
+    LIST_FAILED = "list_failed"
+    LISTS_CHANGED = "lists_changed"
+    LISTS_KEPT = "lists_kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blocklists.profile import load_profile
 from blocklists.snapshot import load_snapshot
 from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
@@ -54,7 +55,9 @@ class Site:
         now_us = SystemClock().now_us()
         return not (
             judge_scope(facts, loopback_only=self.standing.loopback_only).action.passes
-            and judge_piracy(facts, self.standing.matcher, now_us=now_us).action.passes
+            and judge_piracy(
+                facts, self.standing.matcher, now_us=now_us, weights=self.standing.weights
+            ).action.passes
         )
 
 
@@ -83,6 +86,7 @@ def load_site(arguments: Namespace, log: str) -> Site:
         loopback_only=has_placeholder_contact(agent.policy),
         longest_delay=agent.policy.robots.max_crawl_delay_seconds,
         matcher=snapshot.matcher,
+        weights=load_profile(config.profile),
     )
     return Site(standing=standing, user_agent=agent.policy.user_agent, settings=settings)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SetupError
-from policies.rules.piracy import judge_piracy
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,6 +34,4 @@ class PiracyMiddleware:
         visit = self._checkpoint.visit(request)
         if visit is None:
             raise SetupError("piracy was asked before identity: the middlewares are out of order")
-        checkpoint = self._checkpoint
-        verdict = judge_piracy(visit.facts, checkpoint.snapshot.matcher, now_us=checkpoint.clock.now_us())
-        checkpoint.consult(request, verdict)
+        self._checkpoint.consult(request, self._checkpoint.judge_lists(visit))

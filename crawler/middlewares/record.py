@@ -52,7 +52,12 @@ def what_forbids_proxy(proxy: str, checkpoint: Checkpoint) -> str:
     )
     for verdict in (
         judge_scope(facts, loopback_only=checkpoint.loopback_only),
-        judge_piracy(facts, checkpoint.snapshot.matcher, now_us=checkpoint.clock.now_us()),
+        judge_piracy(
+            facts,
+            checkpoint.snapshot.matcher,
+            now_us=checkpoint.clock.now_us(),
+            weights=checkpoint.profile,
+        ),
     ):
         if not verdict.action.passes:
             host = facts.host or "an address that cannot be read"
@@ -87,6 +92,7 @@ class RecordMiddleware:
                 Verdict(rule=RULE, action=Action.SKIP, reason=Reason.NO_PERMIT, evidence=(evidence,))
             )
             raise checkpoint.refuse(visit)
+        checkpoint.renew_lists(visit)
         # A component between `identity` and here may have set another one: the declared one is sent.
         request.headers[b"User-Agent"] = checkpoint.user_agent
         await checkpoint.permit(request, visit)
