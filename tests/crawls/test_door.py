@@ -118,9 +118,12 @@ class Outcome:
         return [item["got"] for item in self.items if item["attempt"] == attempt and "got" in item]
 
 
-@pytest.fixture(scope="module")
-def attempts(tmp_path_factory):
+@pytest.fixture(scope="module", params=["twisted", "aiohttp"])
+def attempts(request, tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("attempts"))
+    if request.param == "aiohttp":
+        pytest.importorskip("aiohttp", reason="Scrapy's handlers without Twisted need aiohttp")
+        project.append("project_settings.py", "\nTWISTED_REACTOR_ENABLED = False\n")
     project.write("spiders/attempts.py", ATTEMPTS)
     with Web() as web:
         web.default = page("open to all")
