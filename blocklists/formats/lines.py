@@ -131,7 +131,6 @@ class Collector:
         self.rejected: list[RowProblem] = []
         self.quarantined: list[RowProblem] = []
         self.duplicates = 0
-        self.dropped = 0
         self.verbatim = True
         self.fault = ""
         self._seen_special: set[tuple[str, Match, EntryAction, bool, RowDetails | None]] = set()
@@ -206,7 +205,6 @@ class Collector:
             rejected=tuple(self.rejected),
             quarantined=tuple(self.quarantined),
             duplicates=self.duplicates,
-            dropped=self.dropped,
             records=records,
             fault=self.fault,
         )

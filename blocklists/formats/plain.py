@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from blocklists.entry import Match
     from blocklists.formats.row import ParsedList
 
-PARSER = "plain/2"
+PARSER = "plain/1"
 # The look-behind keeps a row of blanks from being searched once for each of them.
 INLINE_COMMENT = re.compile(r"(?<![ \t])[ \t]+#")
 

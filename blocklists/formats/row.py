@@ -7,7 +7,7 @@ A million rows have to fit beside a crawl, so `Rows` keeps columns and makes a `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 from blocklists.entry import EntryAction, Match
@@ -120,19 +120,17 @@ class ParsedList:
     """A list file as read.
 
     `rejected` rows are not understood; `quarantined` rows are, and are too wide to apply unseen;
-    `duplicates` counts rows that repeat an accepted pattern; `dropped` counts names that are part of the
-    format and of no interest (`127.0.0.1 localhost`). `records` is what a header counts, where that is not
-    the number of rows (RPZ). `fault` says in words why the file as a whole is refused, with `line_no`s that
-    follow never read; empty when it was read to its end.
+    `duplicates` counts rows that repeat an accepted pattern. `records` is what a header counts, where that is
+    not the number of rows (RPZ). `fault` says in words why the file as a whole is refused and was not read
+    to its end; empty otherwise.
     """
 
     rows: Rows
     rejected: tuple[RowProblem, ...]
     quarantined: tuple[RowProblem, ...]
     duplicates: int
-    dropped: int = 0
     records: int | None = None
-    fault: str = field(default="")
+    fault: str = ""
 
     @property
     def total(self) -> int:

@@ -65,9 +65,7 @@ def parse_rpz(octets: bytes, *, scope: Match) -> ParsedList:
 
     def work() -> None:
         _read_all(collector, zone)
-        for line_no, found in _merged(zone):
-            plain = found.match is scope and found.action is EntryAction.BLOCK
-            collector.add(line_no, "" if plain else collector.raw.text(line_no), found)
+        _merge(collector, zone)
 
     collect(work)
     return collector.result(records=zone.records)
@@ -86,6 +84,7 @@ def _read_all(collector: Collector, zone: _Zone) -> None:
                     and name.partition(".")[2] not in careful_parents
                     and len(name) <= MAX_HOST
                     and "xn--" not in name
+                    and not name.endswith(_OTHER_TRIGGERS)
                 ):
                     zone.records += 1
                     if (below if row[1] else apex).setdefault(name, line_no) != line_no:
@@ -150,20 +149,24 @@ def _relative(owner: str, origin: str) -> str:
     raise NotUnderstoodError("is an absolute name outside the zone; owners are relative, without a last dot")
 
 
-def _merged(zone: _Zone) -> list[tuple[int, Found]]:
-    """Return every name once, in the order of the file, with the reach that its records give it."""
-    gathered: list[tuple[int, Found]] = []
+def _merge(collector: Collector, zone: _Zone) -> None:
+    """Collect every name once, in the order of the file, with the reach that its records give it."""
+    gathered: list[tuple[int, str, Match, EntryAction]] = []
     for action, apex in zone.apex.items():
         below = zone.below[action]
         for name, line_no in apex.items():
             other = below.get(name)
             match = Match.HOST if other is None else Match.SUBTREE
-            first = line_no if other is None else min(line_no, other)
-            gathered.append((first, Found(pattern=name, match=match, action=action)))
+            gathered.append((line_no if other is None else min(line_no, other), name, match, action))
         gathered.extend(
-            (line_no, Found(pattern=name, match=Match.BELOW, action=action))
-            for name, line_no in below.items()
-            if name not in apex
+            (line_no, name, Match.BELOW, action) for name, line_no in below.items() if name not in apex
         )
-    gathered.sort(key=lambda one: one[0])
-    return gathered
+    gathered.sort()
+    for line_no, name, match, action in gathered:
+        if match is collector.scope and action is EntryAction.BLOCK:
+            collector.patterns.append(name)
+            collector.line_nos.append(line_no)
+            collector.verbatim = False
+        else:
+            found = Found(pattern=name, match=match, action=action)
+            collector.add(line_no, collector.raw.text(line_no), found)
