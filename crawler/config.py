@@ -31,6 +31,10 @@ SETTINGS: dict[str, tuple[object, str]] = {
     "SEKISHO_LISTS_WARN_DAYS": (14.0, "age of a fetched list after which a crawl warns"),
     "SEKISHO_LISTS_REFUSE_DAYS": (90.0, "age of a fetched list after which a crawl does not start"),
     "SEKISHO_LISTS_WATCH_SECONDS": (5.0, "how often a crawl looks whether other lists are in force"),
+    "SEKISHO_WAIVERS_FILE": (
+        None,
+        "file of licences and contracts that lift a site's refusals; none by default",
+    ),
     "SEKISHO_ROBOTS_CACHE_SECONDS": (86_400, "longest use of one copy of robots.txt, at most 86400"),
     "SEKISHO_ROBOTS_TIMEOUT": (30.0, "seconds until robots.txt counts as unreachable"),
     "SEKISHO_PROGRESS": (True, "show progress and a closing table on standard error"),
@@ -56,6 +60,7 @@ class Config:
     lists_warn_days: float
     lists_refuse_days: float
     lists_watch_seconds: float
+    waivers_file: Path | None
     robots_cache_seconds: int
     robots_timeout: float
     progress: bool
@@ -93,7 +98,7 @@ def read_config(settings: BaseSettings) -> Config:
             raise SetupError(f"{name} = {given!r}: must lie between {low:g} and {high:g}")
         return converted
 
-    agent = value("SEKISHO_AGENT")
+    agent, waivers = value("SEKISHO_AGENT"), value("SEKISHO_WAIVERS_FILE")
     return Config(
         agent=None if agent is None else str(agent),
         policies=Path(str(value("SEKISHO_POLICIES"))),
@@ -104,6 +109,7 @@ def read_config(settings: BaseSettings) -> Config:
         lists_warn_days=number("SEKISHO_LISTS_WARN_DAYS", low=0, high=LONGEST_LIST_AGE),
         lists_refuse_days=number("SEKISHO_LISTS_REFUSE_DAYS", low=0, high=LONGEST_LIST_AGE),
         lists_watch_seconds=number("SEKISHO_LISTS_WATCH_SECONDS", low=0.1, high=3_600),
+        waivers_file=None if waivers is None else Path(str(waivers)),
         robots_cache_seconds=int(number("SEKISHO_ROBOTS_CACHE_SECONDS", low=1, high=LONGEST_ROBOTS_CACHE)),
         robots_timeout=number("SEKISHO_ROBOTS_TIMEOUT", low=0.1, high=600),
         progress=str(value("SEKISHO_PROGRESS")).lower() not in {"0", "false", "no", "off", ""},
