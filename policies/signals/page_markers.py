@@ -1,8 +1,9 @@
-"""Decides cheaply whether a page can hold any statement about access, and opens it for reading if so.
+"""Decides cheaply whether a page can hold any statement about access or use, and opens it for reading if so.
 
-Nearly every page holds none, so the look must cost microseconds: one lower-casing and three searches over
-the whole body. There is no size bound at which the look stops: it is linear, and a statement in the last
-octet of a long page counts as much as one in the first.
+Nearly every page holds none, so the look must cost microseconds: one lower-casing and a few searches over
+the whole body. Most pages greet robots with a meta element that restricts nothing; only its own tag is read.
+There is no size bound at which the look stops: it is linear, and a statement in the last octet of a long page
+counts as much as one in the first.
 Known limit: a page that spells the property with character references or escapes is not recognised.
 Pure; never raises on hostile input.
 """
@@ -13,7 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.signals.page_markup import Tag, read_within_budget
+from policies.signals.licence_links import RSL_MARKER
+from policies.signals.page_markup import Tag, read_tags, read_within_budget
 from policies.signals.page_text import declared_charset, decode_narrow, decode_octets, wide_codec
 
 if TYPE_CHECKING:
@@ -26,6 +28,19 @@ _CONTENT_TIER = CONTENT_TIER.encode()
 _PASSWORD = b"password"
 # The octet test for a password field; the tag reader then says whether it is one.
 _PASSWORD_TYPE = re.compile(rb"type\s{0,9}=\s{0,9}[\"']?\s{0,9}password")
+
+_ROBOTS = b"robots"
+_TDM = re.compile(rb"tdm[-:]reservation")
+_META = b"<meta"
+# What makes a robots meta element restrict something; `&` may spell any of it. `max-snippet:-1` is common.
+_RESTRICTING = re.compile(
+    rb"no(?:ne|index|archive|cache|snippet|ai|image|follow)|unavailable[_-]after"
+    rb"|max-snippet[\s\"']{0,9}:[\s\"']{0,9}[+-]?0|&"
+)
+_TAG_WINDOW = 8_192
+_NAME_WINDOW = 4_096
+# Mentions of robots that are looked at one by one; a page with more is opened.
+_MENTIONS = 64
 
 _HTML_TYPES = frozenset(("text/html", "application/xhtml+xml"))
 # Containers that are never a page of text, whatever they begin with.
@@ -46,15 +61,24 @@ _SNIFF = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Markers:
-    """Which words occur anywhere in a page: the property, the tier, a password field."""
+    """Which words occur anywhere in a page.
 
-    accessible: bool
-    content_tier: bool
-    password: bool
+    The free-access property, the content tier, a password field, a robots meta element that may restrict, a
+    TDM reservation, an RSL licence.
+    """
+
+    accessible: bool = False
+    content_tier: bool = False
+    password: bool = False
+    robots: bool = False
+    tdm: bool = False
+    licence: bool = False
 
     def __bool__(self) -> bool:
         """Whether the page must be read at all."""
-        return self.accessible or self.content_tier or self.password
+        return (
+            self.accessible or self.content_tier or self.password or self.robots or self.tdm or self.licence
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +94,57 @@ class Page:
     markers: Markers
 
 
-NO_MARKERS = Markers(accessible=False, content_tier=False, password=False)
+NO_MARKERS = Markers()
 
 
-def find_markers(octets: bytes) -> Markers:
-    """Return which words occur in octets of an encoding that contains ASCII, whatever their case."""
+def _may_restrict(lowered: bytes, position: int) -> bool:
+    """Return whether a mention of robots stands in a meta element that may restrict something."""
+    start = lowered.rfind(_META, max(0, position - _NAME_WINDOW), position)
+    if start < 0:
+        return False
+    window = lowered[start : start + _TAG_WINDOW]
+    tag = next(read_tags(window.decode("latin-1")), None)
+    end = tag.end if tag is not None else len(window)
+    if start + end <= position:
+        return False
+    return end == _TAG_WINDOW or _RESTRICTING.search(window, 0, end) is not None
+
+
+def _robots_may_restrict(lowered: bytes, name: bytes) -> bool:
+    position = lowered.find(name)
+    for _ in range(_MENTIONS):
+        if position < 0:
+            return False
+        if _may_restrict(lowered, position):
+            return True
+        position = lowered.find(name, position + len(name))
+    return position >= 0
+
+
+def find_markers(octets: bytes, token: str = "") -> Markers:
+    """Return which words occur in octets of an encoding that contains ASCII, whatever their case.
+
+    `token` is the product token whose own robots meta elements count beside those for everybody.
+    """
     lowered = octets.lower()
     accessible = _ACCESSIBLE in lowered
     content_tier = _CONTENT_TIER in lowered
     password = _PASSWORD in lowered and _PASSWORD_TYPE.search(lowered) is not None
-    if accessible or content_tier or password:
-        return Markers(accessible=accessible, content_tier=content_tier, password=password)
+    robots = _ROBOTS in lowered and _robots_may_restrict(lowered, _ROBOTS)
+    if not robots and token:
+        name = token.lower().encode()
+        robots = name in lowered and _robots_may_restrict(lowered, name)
+    tdm = b"tdm" in lowered and _TDM.search(lowered) is not None
+    licence = RSL_MARKER in lowered
+    if accessible or content_tier or password or robots or tdm or licence:
+        return Markers(
+            accessible=accessible,
+            content_tier=content_tier,
+            password=password,
+            robots=robots,
+            tdm=tdm,
+            licence=licence,
+        )
     return NO_MARKERS
 
 
@@ -102,17 +166,20 @@ def is_markup(media_type: str, body: bytes) -> bool:
     return True
 
 
-def open_page(response: ResponseFacts) -> Page | None:
-    """Return the page opened for reading, or None when it is not HTML or holds none of the words."""
+def open_page(response: ResponseFacts, token: str = "") -> Page | None:
+    """Return the page opened for reading, or None when it is not HTML or holds none of the words.
+
+    `token` is the product token whose own robots meta elements count beside those for everybody.
+    """
     body = response.body
     if not body or not is_markup(response.media_type, body):
         return None
     charset = declared_charset(response.header("content-type"))
-    markers = find_markers(body)
+    markers = find_markers(body, token)
     wide = wide_codec(body, charset)
     if wide:
         text = decode_octets(body, wide)
-        markers_when_decoded = find_markers(text.encode("utf-8", "replace"))
+        markers_when_decoded = find_markers(text.encode("utf-8", "replace"), token)
         if markers_when_decoded:
             markers = markers_when_decoded
         elif markers:

@@ -1,7 +1,7 @@
 """Which AI agents a robots.txt names, and whether it shuts their class out of a path.
 
 A site that forbids a path to GPTBot, CCBot, Google-Extended and the like, and never heard of ours, has said
-what it thinks of the use. Our own reading: RFC 9309 (https://www.rfc-editor.org/rfc/rfc9309) knows no classes.
+what it thinks of the use. Our own reading; RFC 9309 (https://www.rfc-editor.org/rfc/rfc9309) has no classes.
 A class counts as shut out where at least `LEAST_OPERATORS` operators of its agents are forbidden the path by
 groups that name them, and no more of them are named and let in. A group that names our own agent ends the
 matter: the site has decided about it. The known agents arrive as an argument.
