@@ -81,10 +81,7 @@ def judge_canaries(
     before it. A name that is no host counts as fallen, because it would guard nothing.
     """
     find = blocking_row(rows)
-    problems: list[CanaryProblem] = []
-    for name in must_have:
-        if not find(name):
-            problems.append(CanaryProblem(name=name, sign=Sign.MISSING))
+    problems = [CanaryProblem(name=name, sign=Sign.MISSING) for name in must_have if not find(name)]
     for name in must_not_have:
         row = find(name) or find(f"www.{name}")
         if row or canonical_host(name) is None:

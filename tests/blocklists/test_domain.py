@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocklists import domain
-from blocklists.domain import is_public_suffix, psl_version, registrable_domain
+from blocklists.domain import is_public_suffix, psl_version, registrable_domain, suffix_rules
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,25 @@ def test_the_registrable_domain_follows_both_sections_of_the_list(host, expected
 )
 def test_a_public_suffix_is_recognised_in_both_sections(host, expected):
     assert is_public_suffix(host) is expected
+
+
+def test_a_public_suffix_is_what_the_list_says_of_every_one_of_its_rules():
+    # tldextract and we differ for a wildcard below another wildcard alone, where the algorithm of the list
+    # (https://github.com/publicsuffix/list/wiki/Format) makes the name a suffix.
+    rules = suffix_rules()
+    assert len(rules.names) > 9_000
+    names = [*rules.names, *rules.exceptions, *rules.parents]
+    names += [f"x.{name}" for name in names] + [f"x.y.{name}" for name in rules.parents]
+    different = {
+        name
+        for name in names
+        if is_public_suffix(name) is not (domain._suffix_length(name) == name.count(".") + 1)
+    }
+    assert all(
+        name.partition(".")[2] in rules.parents and name in rules.parents and is_public_suffix(name)
+        for name in different
+    )
+    assert len(different) < 20
 
 
 def test_the_list_in_use_is_named_by_its_digest():

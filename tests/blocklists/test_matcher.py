@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blocklists.entries import Entries
 from blocklists.entry import BLOCKING, Entry, EntryAction, Match, Source, Weight
 from blocklists.errors import ListError
-from blocklists.matcher import DictMatcher, Matcher, blocking_hits
+from blocklists.matcher import DictMatcher, Matcher, blocking_hits, overriding_hits, reaches, standing_blocks
 
 NOW = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()) * 1_000_000
 
@@ -127,6 +128,52 @@ def test_hard_cases_16_and_17_a_source_lifts_its_own_blocks_and_nobody_elses():
     assert listed(both, "ok.bad.example")
 
 
+def test_hard_case_15_an_entry_for_what_is_below_spares_the_host_itself():
+    lists = matcher(entry("bad.example", match=Match.BELOW))
+    assert listed(lists, "a.bad.example")
+    assert listed(lists, "a.b.bad.example")
+    assert not listed(lists, "bad.example")
+    assert not listed(lists, "notbad.example")
+
+
+def test_hard_case_17_an_important_block_withstands_its_own_list_and_an_important_allow_lifts_it():
+    block = entry("ok.bad.example", important=True)
+    allow = entry("ok.bad.example", action=EntryAction.ALLOW, line_no=2)
+    assert listed(matcher(block, allow), "ok.bad.example")
+    assert not listed(matcher(entry("ok.bad.example"), allow), "ok.bad.example")
+    lifted = entry("ok.bad.example", action=EntryAction.ALLOW, line_no=2, important=True)
+    assert not listed(matcher(block, lifted), "ok.bad.example")
+
+
+def test_hard_case_18_an_override_lifts_every_block_however_narrow_and_hides_none():
+    override = entry("bad.example", source_id="c", action=EntryAction.OVERRIDE)
+    blocks = [entry("www.bad.example", match=Match.HOST), entry("bad.example", source_id="b", important=True)]
+    lists = matcher(*blocks, override)
+    hits = lists.match("www.bad.example", now_us=NOW)
+    assert blocking_hits(hits) == ()
+    assert {hit.entry for hit in standing_blocks(hits)} == set(blocks)
+    assert [hit.entry for hit in overriding_hits(hits)] == [override]
+    assert listed(lists, "worse.example") is False
+
+
+def test_hard_case_19_one_source_may_cite_two_decisions_about_one_name():
+    one = entry("bad.example", authority="A", decision_ref="1")
+    other = entry("bad.example", authority="B", decision_ref="2", line_no=2)
+    lists = matcher(one, other, entry("bad.example", authority="A", decision_ref="1", line_no=3))
+    assert [hit.entry for hit in lists.match("bad.example", now_us=NOW)] == [one, other]
+    assert len(lists) == 2
+
+
+def test_the_longest_listed_path_comes_first():
+    lists = matcher(
+        entry("home.example/a", match=Match.URL_PREFIX),
+        entry("home.example/a/b", match=Match.URL_PREFIX, line_no=2),
+        entry("home.example", match=Match.HOST, line_no=3),
+    )
+    hits = lists.match("home.example", now_us=NOW, url="http://home.example/a/b/c")
+    assert [hit.entry.line_no for hit in hits] == [2, 1, 3]
+
+
 def test_hard_case_19_every_source_is_cited_and_one_removal_keeps_the_block():
     rows = [
         entry("bad.example", source_id=source_id, line_no=line)
@@ -209,3 +256,38 @@ def test_labels_in_front_never_unblock(patterns, host, more):
     lists = matcher(*(entry(pattern, line_no=line) for line, pattern in enumerate(patterns)))
     if listed(lists, host):
         assert listed(lists, f"{more}.{host}")
+
+
+ENTRIES = st.builds(
+    entry,
+    NAMES,
+    match=st.sampled_from([Match.HOST, Match.SUBTREE, Match.BELOW]),
+    source_id=st.sampled_from("abc"),
+    line_no=st.integers(min_value=1, max_value=9),
+    action=st.sampled_from([EntryAction.BLOCK, EntryAction.ALLOW]),
+)
+
+
+@given(st.lists(ENTRIES, max_size=8), NAMES)
+def test_the_index_finds_what_reaches_a_host_and_nothing_else(entries, host):
+    found = {hit.entry.pattern for hit in matcher(*entries).match(host, now_us=NOW)}
+    assert found == {one.pattern for one in entries if reaches(one, host)}
+
+
+@given(st.lists(ENTRIES, max_size=8), NAMES)
+def test_whole_lists_and_single_entries_make_the_same_matcher(entries, host):
+    by_source = [
+        Entries.of(sorted((one for one in entries if one.source_id == name), key=lambda one: one.line_no))
+        for name in sorted({one.source_id for one in entries})
+    ]
+    whole = DictMatcher.of(reversed(by_source), [source(name) for name in "abc"])
+    single = matcher(*entries)
+    assert len(whole) == len(single)
+    assert whole.match(host, now_us=NOW) == single.match(host, now_us=NOW)
+
+
+def test_a_path_entry_reaches_its_path():
+    one = entry("home.example/a?b=1", match=Match.URL_PREFIX)
+    assert reaches(one, "home.example", "http://home.example/a?b=1")
+    assert not reaches(one, "home.example", "http://home.example/a?b=2")
+    assert not reaches(one, "www.home.example", "http://www.home.example/a?b=1")
