@@ -1,0 +1,115 @@
+"""Where a licence is named: headers, pages, robots.txt."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.signals.licence_links import (
+    MOST_LICENCES,
+    Place,
+    licence_of_line,
+    links_of_header,
+    links_of_page,
+)
+from policies.signals.page_markup import read_within_budget
+
+PAGE = "https://a.example/d/p"
+RSL = 'rel="license"; type="application/rsl+xml"'
+
+
+def header(value):
+    return [link.url or link.problem[:3] for link in links_of_header(value, PAGE)]
+
+
+def page(text):
+    return links_of_page(read_within_budget(text)[0], PAGE)
+
+
+@pytest.mark.parametrize(
+    ("value", "urls"),
+    [
+        (f"<https://l.example/l.rsl>; {RSL}", ["https://l.example/l.rsl"]),
+        ("</l.rsl>;REL=License;TYPE=Application/RSL+xml", ["https://a.example/l.rsl"]),
+        ('<l>; rel="x license"; type="application/rsl+xml; v=1"', ["https://a.example/d/l"]),
+        (f"<a>; rel=next, <b,c>; {RSL}, <d>; {RSL}", ["https://a.example/d/b,c", "https://a.example/d/d"]),
+        (f"garbage, <b>; {RSL}", ["https://a.example/d/b"]),
+        ("<https://creativecommons.org/licenses/by/4.0/>; rel=license", []),
+        ("<https://x.example/>; rel=license; type=text/html", []),
+        ("<x>; rel=describedby; type=application/rsl+xml", []),
+        ('<x>; title="application/rsl+xml"; rel=license', []),
+        (f"<mailto:x>; {RSL}", ["'ma"]),
+        ('<x>; rel=next; rel="license"; type="application/rsl+xml"', []),
+    ],
+)
+def test_a_link_header_names_a_licence_only_with_relation_and_type(value, urls):
+    assert header(value) == urls
+
+
+def test_a_header_of_100_kb_that_may_hold_a_licence_makes_the_terms_unknown():
+    (link,) = links_of_header("<x>; " + "a=b; " * 20_000 + RSL, PAGE)
+    assert link.url == ""
+    assert "at most" in link.problem
+    assert links_of_header("<x>; " + "a=b; " * 20_000, PAGE) == ()
+
+
+def test_a_page_names_and_holds_licences():
+    links = page(
+        '<head><base href="/b/"><link rel="license" href="https://creativecommons.org/x">\n'
+        '<link rel="license" type="application/rsl+xml" href="l.rsl">'
+        '<script type="application/rsl+xml"><rsl/></script><script type="application/rsl+xml" src="s.rsl"></script>'
+    )
+    assert [(link.place, link.url, link.line) for link in links] == [
+        (Place.LINK_ELEMENT, "https://a.example/b/l.rsl", 2),
+        (Place.SCRIPT, "", 2),
+        (Place.SCRIPT, "https://a.example/b/s.rsl", 2),
+    ]
+    assert links[1].document == "<rsl/>"
+
+
+def test_a_comment_names_nothing():
+    assert page('<!-- <link rel="license" type="application/rsl+xml" href="l.rsl"> -->') == ()
+
+
+def test_a_link_without_address_makes_the_terms_unknown():
+    (link,) = page('<link rel="license" type="application/rsl+xml" href="mailto:x">')
+    assert link.problem
+
+
+def test_no_more_licences_than_the_bound_are_handed_on():
+    assert len(page('<link rel="license" type="application/rsl+xml" href="l">' * 50)) == MOST_LICENCES
+    assert len(links_of_header(", ".join([f"<l>; {RSL}"] * 50), PAGE)) == MOST_LICENCES
+
+
+@pytest.mark.parametrize(
+    "value", ["/l.rsl", "l.rsl", "", "ftp://x/l", "https://", "https:///l", "javascript:x"]
+)
+def test_case_49_a_license_line_without_an_absolute_address_is_invalid(value):
+    link = licence_of_line(value, line=3, text=f"License: {value}")
+    assert link.url == ""
+    assert link.problem
+
+
+def test_a_license_line_with_an_absolute_address_is_followed_without_its_fragment():
+    assert licence_of_line("https://l.example/l#x", line=3, text="").url == "https://l.example/l"
+
+
+@pytest.mark.parametrize("piece", ["<", "<a>;", ",<", '<a>; x="\\', "a=b;", ", ", '"'])
+def test_a_hostile_header_is_read_in_time(piece):
+    value = (piece * 16_000)[:16_000] + "application/rsl+xml"
+    start = time.process_time()
+    links_of_header(value, PAGE)
+    assert time.process_time() - start < 0.2
+
+
+@given(st.text(alphabet='<>;,="\\ abrelicnstyp/+xmlw', max_size=200))
+def test_no_header_raises(value):
+    links_of_header(f"{value}application/rsl+xml", PAGE)
+    licence_of_line(value, line=1, text=value)
+
+
+@given(st.text(alphabet="[]:/?#ahtps.", max_size=30))
+def test_no_address_raises(value):
+    licence_of_line(f"https:{value}", line=1, text="")
+    links_of_header(f"<{value}>; {RSL}", PAGE)
