@@ -81,11 +81,13 @@ _CANARIES = {Sign.UNWANTED: Concern.UNWANTED_NAME, Sign.MISSING: Concern.MISSING
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """What an answer has to meet. Hosts are canonical; empty texts demand nothing."""
+    """What an answer has to meet. Hosts are canonical; empty texts demand nothing; changes are shares."""
 
     pinned_hosts: frozenset[str]
     sha256: str = ""
     minisign_key: str = ""
+    most_shrink: float = MOST_SHRINK
+    most_growth: float = MOST_GROWTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,7 @@ def judge_answer(
     if not concerns and last is not None and last.sha256 == digest:
         return Decision(outcome=Outcome.UNCHANGED, sha256=digest)
     if not concerns:
-        concerns = _read_through(read(body), last)
+        concerns = _read_through(demands, read(body), last)
     if accepted_sha256 == digest:
         concerns = [(concern, words) for concern, words in concerns if concern not in ACCEPTABLE]
     outcome = Outcome.HELD if concerns else Outcome.ACCEPTED
@@ -241,23 +243,23 @@ def _wrong_with_signature(key: str, answer: Answer) -> str:
     return what_is_wrong(public, answer.signature, answer.body)
 
 
-def _read_through(reading: Reading, last: LastGood | None) -> list[tuple[Concern, str]]:
+def _read_through(demands: Demands, reading: Reading, last: LastGood | None) -> list[tuple[Concern, str]]:
     """Return what is wrong with a list that was read."""
     if reading.problem:
         return [(Concern.NOT_UNDERSTOOD, reading.problem)]
     if reading.miscounted:
         return [(Concern.COUNT, reading.miscounted)]
-    concerns = _size_change(reading.entries, last)
+    concerns = _size_change(demands, reading.entries, last)
     concerns += [(_CANARIES[problem.sign], str(problem)) for problem in reading.canaries]
     return concerns
 
 
-def _size_change(entries: int, last: LastGood | None) -> list[tuple[Concern, str]]:
+def _size_change(demands: Demands, entries: int, last: LastGood | None) -> list[tuple[Concern, str]]:
     if last is None or max(entries, last.entries) < SHARES_COUNT_FROM:
         return []
     words = f"{last.entries} entries before, {entries} now"
-    if entries < last.entries * (1 - MOST_SHRINK):
-        return [(Concern.SHRUNK, f"{words}: shrank by more than {MOST_SHRINK:.0%}")]
-    if entries > last.entries * (1 + MOST_GROWTH):
-        return [(Concern.GREW, f"{words}: grew by more than {MOST_GROWTH:.0%}")]
+    if entries < last.entries * (1 - demands.most_shrink):
+        return [(Concern.SHRUNK, f"{words}: shrank by more than {demands.most_shrink:.0%}")]
+    if entries > last.entries * (1 + demands.most_growth):
+        return [(Concern.GREW, f"{words}: grew by more than {demands.most_growth:.0%}")]
     return []

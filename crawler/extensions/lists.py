@@ -2,8 +2,8 @@
 
 Looks every few seconds whether `CURRENT` names another snapshot, loads it in a thread, and puts it in force
 in one step: a request is judged by one state or by the other, never by none, and what was waiting is judged
-anew when it is about to leave. Both digests are recorded. A state that cannot be loaded changes nothing, and is
-recorded too.
+anew when it is about to leave. Both digests are recorded. A state that cannot be loaded changes nothing, and
+is recorded too.
 """
 
 from __future__ import annotations
