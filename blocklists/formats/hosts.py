@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from blocklists.formats.row import ParsedList
 
 PARSER = "hosts/1"
+_BLANKS = re.compile(r"[ \t]+")
 _SINKS = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104 - where hosts files send what they block
 
 
@@ -43,7 +44,7 @@ def parse_hosts(octets: bytes, *, scope: Match) -> ParsedList:
 
 
 def _read(text: str, scope: Match) -> Iterator[Found]:
-    address, *names = text.partition("#")[0].split()
+    address, *names = _BLANKS.split(text.partition("#")[0].rstrip(" \t"))
     if all(_is_local(name) for name in names) and names:
         return  # the frame of every hosts file, whatever the address
     if plain_address(address) not in _SINKS:

@@ -110,6 +110,8 @@ def test_a_bad_name_does_not_hide_the_good_ones_before_it():
         ("hosts", "93.184.216.34 bad.example", "begins with '93.184.216.34'"),
         ("hosts", "bad.example", "begins with 'bad.example'"),
         ("hosts", "0.0.0.0", "names nothing"),
+        ("hosts", "\x0c", "begins with"),
+        ("hosts", "0.0.0.0\u3000bad.example", "begins with"),
         ("hosts", "0.0.0.0 1.2.3.4", "address in the place of a name"),
         ("adblock", "bad.example", "not a host rule"),
         ("adblock", "|https://bad.example^", "not a host rule"),
