@@ -52,6 +52,7 @@ MIDDLEWARES: dict[str, int] = {
     "crawler.middlewares.offsite.RecordedOffsiteMiddleware": 50,
     "crawler.middlewares.robots.RobotsMiddleware": 100,
     "crawler.middlewares.access.AccessPageMiddleware": 585,
+    "crawler.middlewares.rights.RightsMiddleware": 588,
     "crawler.middlewares.pace.PaceMiddleware": 870,
     "crawler.middlewares.record.RecordMiddleware": 880,
     "crawler.middlewares.access.AccessHeadMiddleware": 890,

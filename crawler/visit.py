@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from crawler.decisionlog.record import Receipt
     from crawler.pacer import Turn
     from policies.facts import ResponseFacts
+    from policies.rules.robots import RobotsReadings
+    from policies.signals.page_markers import Page
     from policies.vocabulary import RequestKind, Verdict
 
 
@@ -34,6 +36,9 @@ class Visit:
     turn: Turn | None = None
     response: ResponseFacts | None = None
     head: tuple[Verdict, ...] = ()
+    readings: RobotsReadings | None = None
+    rights: tuple[Verdict, ...] = ()
+    page: Page | None = None
     judged: bool = False
     digested: tuple[bytes, str] | None = None
     media_type: str | None = None

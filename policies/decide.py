@@ -4,6 +4,8 @@
 2. `piracy`: is the host listed? Asked before anything is sent to it, robots.txt included.
 3. `robots`: what does the origin's robots.txt say? Unreachable means disallow.
 4. `crawl_delay`: can the pace that the site asks for be kept?
+5. The lines of robots.txt beside its rules, in the order of `policies/rights_rules.py`: pace and hours, then
+   what is said of the use of the content, for each purpose of the agent.
 
 The first rule that does not let it pass decides, and the rest is not evaluated. Each rule is one file in
 `policies/rules/`; none imports another. The middlewares of `crawler/` ask the same rules one by one as the
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blocklists.entry import BLOCKING
+from policies.rights_rules import REQUEST_RIGHTS, judge_request_rights
 from policies.rules.crawl_delay import judge_crawl_delay_of
 from policies.rules.piracy import judge_piracy
 from policies.rules.robots import judge_robots
@@ -31,16 +34,20 @@ if TYPE_CHECKING:
     from blocklists.matcher import Matcher
     from blocklists.profile import Profile
     from policies.facts import RequestFacts
+    from policies.rules.judged_rows import Intent
     from policies.rules.robots import RobotsReadings
+    from policies.signals.peer_blocks import AiAgent
 
-REQUEST_RULES = ("scope", "piracy", "robots", "crawl_delay")
+REQUEST_RULES = ("scope", "piracy", "robots", "crawl_delay", *REQUEST_RIGHTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What does not change from request to request: the agent's side of the facts.
 
-    `token` is its product token, `longest_delay` the cap on Crawl-delay in seconds, `weights` what blocks.
+    `token` is its product token, `longest_delay` the cap on Crawl-delay in seconds, `weights` what blocks,
+    `intent` for what it collects (None: only access is asked, for no purpose), `agents` the AI agents that
+    sites block as a class.
     """
 
     token: str
@@ -48,6 +55,8 @@ class Standing:
     longest_delay: float
     matcher: Matcher
     weights: frozenset[Weight] | Profile = BLOCKING
+    intent: Intent | None = None
+    agents: tuple[AiAgent, ...] = ()
 
 
 def judge_request(
@@ -70,4 +79,16 @@ def judge_request(
         verdicts.append(ask())
         if not verdicts[-1].action.passes:
             break
+    if verdicts[-1].action.passes and standing.intent is not None:
+        for verdict in judge_request_rights(
+            request,
+            readings,
+            standing.intent,
+            standing.agents,
+            longest_delay=standing.longest_delay,
+            now_us=now_us,
+        ):
+            verdicts.append(verdict)
+            if not verdict.action.passes:
+                break
     return Assessment(verdicts=tuple(verdicts))

@@ -20,6 +20,7 @@ from policies.vocabulary import Assessment
 
 if TYPE_CHECKING:
     from policies.facts import ResponseFacts
+    from policies.signals.page_markers import Page
     from policies.vocabulary import Verdict
 
 
@@ -35,5 +36,9 @@ def judge_response_head(request_url: str, response: ResponseFacts) -> Assessment
 
 def judge_response_body(response: ResponseFacts) -> Assessment:
     """Judge a response by its decoded body: rules `paywall` and `login`, reading the page once."""
-    page = open_page(response)
+    return judge_opened_body(response, open_page(response))
+
+
+def judge_opened_body(response: ResponseFacts, page: Page | None) -> Assessment:
+    """Judge a body that was opened already; `page` is `open_page(response, …)`, None where it is no page."""
     return _assessment(judge_opened_page(response, page), judge_opened_login_page(response, page))

@@ -21,12 +21,15 @@ from blocklists.host import split_origin
 from blocklists.matcher import DictMatcher
 from crawler.commands.explain_text import explanation_members, explanation_text
 from crawler.decisionlog.location import log_url
+from policies.ai_agents import load_ai_agents
 from policies.console import OutputFormat, as_json, as_jsonl
-from policies.decide import Standing, judge_request
+from policies.decide import REQUEST_RULES, Standing, judge_request
 from policies.facts import RequestFacts
+from policies.rights_rules import REQUEST_RIGHTS
+from policies.rules.judged_rows import Intent
 from policies.rules.robots import RobotsReadings, read_rules
 from policies.signals.robots_fetch import read_robots_answer
-from policies.vocabulary import Origin, RequestKind
+from policies.vocabulary import Origin, Purpose, RequestKind
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -74,6 +77,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_const", const=OutputFormat.JSON, dest="format", help="same as --format json"
     )
+    parser.add_argument(
+        "--purpose",
+        type=Purpose,
+        choices=list(Purpose),
+        action="append",
+        help="judge what is said of its use for this purpose, repeatable (default: the agent's; with --robots none)",
+    )
     parser.add_argument("--exit-code", action="store_true", help="exit with 3 when a URL would be skipped")
 
 
@@ -108,7 +118,7 @@ def _judge(url: str, bench: Bench) -> Assessment:
     return judge_request(facts, bench.standing, readings, now_us=time.time_ns() // 1000)
 
 
-def _bench_of_file(path: Path, token: str | None, urls: Sequence[str]) -> Bench:
+def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes: Sequence[Purpose]) -> Bench:
     """Return what a given robots.txt says for any token; nothing else is asked."""
     if not token:
         raise UsageError("--robots judges a file for a product token: add --agent TOKEN")
@@ -133,12 +143,19 @@ def _bench_of_file(path: Path, token: str | None, urls: Sequence[str]) -> Bench:
         )
         if origin is not None:
             readings[origin] = read_rules(file)
+    intent = Intent(token=token, purposes=frozenset(purposes)) if purposes else None
     standing = Standing(
-        token=token, loopback_only=False, longest_delay=float("inf"), matcher=DictMatcher((), ())
+        token=token,
+        loopback_only=False,
+        longest_delay=float("inf"),
+        matcher=DictMatcher((), ()),
+        intent=intent,
+        agents=load_ai_agents(),
     )
-    return Bench(
-        standing=standing, user_agent=token, readings=readings, rules=("scope", "robots", "crawl_delay")
+    rules = tuple(
+        rule for rule in REQUEST_RULES if rule != "piracy" and (intent or rule not in REQUEST_RIGHTS)
     )
+    return Bench(standing=standing, user_agent=token, readings=readings, rules=rules)
 
 
 def _bench_of_agent(arguments: Namespace, urls: Sequence[str]) -> Bench:
@@ -164,7 +181,7 @@ def run(arguments: Namespace) -> int:
     if not urls:
         raise UsageError("no URL was given")
     bench = (
-        _bench_of_file(arguments.robots, arguments.agent, urls)
+        _bench_of_file(arguments.robots, arguments.agent, urls, arguments.purpose or ())
         if arguments.robots is not None
         else _bench_of_agent(arguments, urls)
     )

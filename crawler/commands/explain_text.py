@@ -64,14 +64,14 @@ def explanation_text(url: str, assessment: Assessment, rules: Sequence[str] = ()
     by_rule = {verdict.rule: verdict for verdict in assessment.verdicts}
     for number, rule in enumerate(shown, start=1):
         verdict = by_rule.get(rule)
-        head = f"  {number} {rule:<12}"
+        head = f"  {number:>2} {rule:<16}"
         if verdict is None:
             lines.append(f"{head} not reached")
             continue
         state = "ok" if verdict.action.passes else verdict.action.value.upper()
         detail = [line for evidence in verdict.evidence for line in _evidence_lines(evidence)]
         lines.append(f"{head} {state:<6} {detail[0] if detail else ''}".rstrip())
-        lines += [f"{'':<22}{line}" for line in detail[1:]]
+        lines += [f"{'':<27}{line}" for line in detail[1:]]
     if not passes:
         about = EXPLANATIONS[deciding.reason]
         lines.append(f"    {about.en} {about.next_en}")

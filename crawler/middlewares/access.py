@@ -8,7 +8,6 @@ retried, and its redirect is not followed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -17,7 +16,7 @@ from w3lib.url import safe_url_string
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from policies.facts import ResponseFacts
-from policies.response_rules import judge_response_body, judge_response_head
+from policies.response_rules import judge_opened_body, judge_response_head
 from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Assessment, Reason, RequestKind
 
@@ -103,11 +102,13 @@ class AccessPageMiddleware(_Access):
         visit = self._visit(request)
         if visit.facts.kind is not RequestKind.PAGE or not 200 <= response.status < 300:  # noqa: PLR2004
             return response  # judged by its head
-        # Only the body can differ from what was seen next to the network: it is decoded now.
-        facts = visit.response or response_facts(request, response)
-        if facts.body is not response.body:
-            facts = replace(facts, body=response.body)
-        assessment = Assessment(verdicts=visit.head + judge_response_body(facts).verdicts)
+        facts = visit.response
+        if facts is None or facts.body is not response.body or not visit.rights:
+            raise SetupError(
+                f"access to {request.url} was asked before rights: the middlewares are out of order"
+            )
+        access = judge_opened_body(facts, visit.page)
+        assessment = Assessment(verdicts=visit.head + visit.rights + access.verdicts)
         verdict = self._checkpoint.judge_response(visit, assessment, response)
         if not verdict.action.passes:
             raise SekishoSkip(verdict, request.url)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blocklists.refresh_sources import pins_of
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SetupError
 from crawler.site_files import SiteFiles
 from policies.rules.crawl_delay import judge_crawl_delay_of
+from policies.rules.list_source import judge_list_source
 from policies.rules.robots import judge_robots
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
@@ -60,12 +62,17 @@ class RobotsMiddleware:
         visit = checkpoint.visit(request)
         if visit is None or visit.facts.origin is None:
             raise SetupError("robots was asked before identity: the middlewares are out of order")
+        if visit.facts.kind is RequestKind.LIST:
+            checkpoint.consult(request, judge_list_source(visit.facts, pins_of(checkpoint.config.blocklists)))
+            checkpoint.consult(request, _CRAWL_DELAY)
+            return
         if visit.facts.kind is not RequestKind.PAGE:
             for verdict in _SITE_FILES[visit.facts.kind]:
                 checkpoint.consult(request, verdict)
             return
         origin = visit.facts.origin
         site = self.site_files.usable(origin) or await self.site_files.robots(origin)
+        visit.readings = site.readings
         verdict = judge_robots(visit.facts, site.file, site.readings, self._token)
         if verdict.reason is Reason.ROBOTS_DISALLOW:
             self._stats.inc_value("robotstxt/forbidden")
@@ -73,5 +80,3 @@ class RobotsMiddleware:
             self._stats.inc_value("sekisho/robots_unreachable_count")
         checkpoint.consult(request, verdict)
         checkpoint.consult(request, judge_crawl_delay_of(site.readings, self._token, self._cap))
-        delay = site.readings.crawl_delay(self._token)
-        checkpoint.pacer.learn(origin, delay.seconds if delay else 0.0)

@@ -1,0 +1,112 @@
+"""Rights: asks what a site says of the use of its content, in robots.txt, in headers and in the page.
+
+Before the request, after `robots.py`, the lines of robots.txt beside its rules; on the answer, decoded, its
+headers, its meta elements and the file itself. What a purpose of the agent is refused is not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from crawler.checkpoint import Checkpoint
+from crawler.errors import SekishoSkip, SetupError
+from policies.rights_rules import REQUEST_RIGHTS, judge_request_rights, judge_response_rights
+from policies.rules.request_rate import longest_pause
+from policies.signals.page_markers import open_page
+from policies.vocabulary import Action, Assessment, Reason, RequestKind, Verdict
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from policies.facts import RequestFacts
+    from policies.rules.robots import RobotsReadings
+
+# Files of our own errands are read for compliance only: what they may be used for is not the question.
+_ERRAND = tuple(
+    Verdict(rule=rule, action=Action.FETCH, reason=Reason.NOT_APPLICABLE) for rule in REQUEST_RIGHTS
+)
+
+
+class RightsMiddleware:
+    """See the module."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Build it for a guarded crawl."""
+        return cls(Checkpoint.of(crawler))
+
+    async def process_request(self, request: Request) -> None:
+        """Ask what the site's robots.txt says of the use of this address."""
+        checkpoint = self._checkpoint
+        visit = checkpoint.visit(request)
+        if visit is None or visit.facts.origin is None:
+            raise SetupError("rights were asked before robots: the middlewares are out of order")
+        if visit.facts.kind is not RequestKind.PAGE:
+            for verdict in _ERRAND:
+                checkpoint.consult(request, verdict)
+            return
+        readings = visit.readings
+        if readings is None:
+            raise SetupError("rights were asked before robots: the middlewares are out of order")
+        verdicts = self._judge(visit.facts, readings)
+        wait = self._wait(verdicts[-1])
+        if 0 < wait <= checkpoint.longest_delay:
+            # The hour that the site names is near: the request is put off, not dropped.
+            await asyncio.sleep(wait)
+            verdicts = self._judge(visit.facts, readings)
+        for verdict in verdicts:
+            checkpoint.consult(request, verdict)
+        now_us = checkpoint.clock.now_us()
+        pause = longest_pause(readings, checkpoint.intent.token, now_us=now_us)
+        checkpoint.pacer.learn(visit.facts.origin, pause or 0.0)
+
+    def _judge(self, facts: RequestFacts, readings: RobotsReadings) -> list[Verdict]:
+        """Return the verdicts up to the first that does not pass."""
+        checkpoint = self._checkpoint
+        verdicts: list[Verdict] = []
+        for verdict in judge_request_rights(
+            facts,
+            readings,
+            checkpoint.intent,
+            checkpoint.ai_agents,
+            longest_delay=checkpoint.longest_delay,
+            now_us=checkpoint.clock.now_us(),
+        ):
+            verdicts.append(verdict)
+            if not verdict.action.passes:
+                break
+        return verdicts
+
+    def _wait(self, verdict: Verdict) -> float:
+        """Return the seconds until a request that is put off may be asked again; 0 when it is not."""
+        if verdict.action is not Action.DEFER or verdict.retry_at is None:
+            return 0.0
+        return max(0.001, (verdict.retry_at - self._checkpoint.clock.now_us()) / 1_000_000)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Ask what the answer says of its use, and drop what is refused."""
+        checkpoint = self._checkpoint
+        visit = checkpoint.visit(request)
+        if visit is None or visit.response is None:
+            raise SetupError(f"a response for {request.url} came that nothing had judged")
+        if visit.facts.kind is not RequestKind.PAGE or not 200 <= response.status < 300:  # noqa: PLR2004
+            return response
+        if visit.response.body is not response.body:  # it is decoded now
+            visit.response = replace(visit.response, body=response.body)
+        visit.page = open_page(visit.response, checkpoint.intent.token)
+        visit.rights = judge_response_rights(
+            visit.response, visit.page, checkpoint.intent, now_us=checkpoint.clock.now_us()
+        )
+        if all(verdict.action.passes for verdict in visit.rights):
+            return response
+        verdict = checkpoint.judge_response(visit, Assessment(verdicts=visit.head + visit.rights), response)
+        raise SekishoSkip(verdict, request.url)

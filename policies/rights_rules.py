@@ -1,0 +1,86 @@
+"""The order in which reservations of rights are judged: robots.txt's own lines, then the answer's.
+
+Before a request, in this order: `request_rate` and `visit_time` (pace and hours), `usage_preference`
+(AIPREF Content-Usage), `content_signal`, `robots_noindex`, `ai_prohibition`, `peer_blocks`. After the answer:
+`robots_meta`, `usage_preference` and `content_signal` by its headers, then `robots_meta` and
+`tdm_reservation` by headers and page. Every family decides by its own conflict rule; across families the
+first that refuses decides, and no permission of one lifts the refusal of another (`policies/precedence.py`).
+Pure: the time is an argument.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from policies.rules.asset_rights import judge_asset
+from policies.rules.content_signal import judge_content_signal, judge_signal_header
+from policies.rules.peer_blocks import judge_peer_blocks
+from policies.rules.request_rate import judge_request_rate
+from policies.rules.robots_meta import judge_robots_header, judge_robots_page
+from policies.rules.robots_noindex import judge_ai_prohibition, judge_robots_noindex
+from policies.rules.tdm_reservation import judge_tdm_response
+from policies.rules.usage_preference import judge_usage_header, judge_usage_preference
+from policies.rules.visit_time import judge_visit_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from policies.facts import RequestFacts, ResponseFacts
+    from policies.rules.judged_rows import Intent
+    from policies.rules.robots import RobotsReadings
+    from policies.signals.page_markers import Page
+    from policies.signals.peer_blocks import AiAgent
+    from policies.vocabulary import Verdict
+
+REQUEST_RIGHTS = (
+    "request_rate",
+    "visit_time",
+    "usage_preference",
+    "content_signal",
+    "robots_noindex",
+    "ai_prohibition",
+    "peer_blocks",
+)
+
+
+def judge_request_rights(
+    request: RequestFacts,
+    readings: RobotsReadings | None,
+    intent: Intent,
+    agents: tuple[AiAgent, ...],
+    *,
+    longest_delay: float,
+    now_us: int,
+) -> Iterator[Verdict]:
+    """Yield what the lines of robots.txt beside its rules say, in the order of `REQUEST_RIGHTS`.
+
+    `agents` are the AI agents that sites block as a class; `longest_delay` caps the pause in seconds.
+    """
+    url = request.url
+    yield judge_request_rate(readings, intent.token, longest_delay, now_us=now_us)
+    yield judge_visit_time(readings, intent.token, now_us=now_us)
+    yield judge_usage_preference(readings, url, intent)
+    yield judge_content_signal(readings, intent)
+    yield judge_robots_noindex(readings, url, intent)
+    yield judge_ai_prohibition(readings, url, intent)
+    yield judge_peer_blocks(readings, url, intent, agents)
+
+
+def judge_response_rights(
+    response: ResponseFacts, page: Page | None, intent: Intent, *, now_us: int
+) -> tuple[Verdict, ...]:
+    """Return what an answer says of its use, by headers, page and the file itself.
+
+    `page` is `open_page(response, token)`, or None when there is nothing to read in it.
+    """
+    verdicts = [
+        judge_robots_header(response, intent, now_us=now_us),
+        judge_usage_header(response, intent),
+        judge_signal_header(response, intent),
+        judge_tdm_response(response, page, intent),
+    ]
+    if page is not None:
+        verdicts.append(judge_robots_page(response, page, intent, now_us=now_us))
+    if response.media_type.startswith("image/"):
+        verdicts.append(judge_asset(response, intent))
+    return tuple(verdicts)
