@@ -25,6 +25,7 @@ from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SetupError
 from policies.agents import load_agent, require_ready
+from policies.waivers import load_waivers
 
 if TYPE_CHECKING:
     from typing import NoReturn, Self
@@ -138,6 +139,8 @@ def _load(settings: BaseSettings) -> tuple[Config, LoadedAgent, Snapshot]:
     now_us = SystemClock().now_us()
     snapshot = load_snapshot(config.blocklists, now_us=now_us, index=config.lists_index)
     load_profile(config.profile)
+    if config.waivers_file is not None:
+        load_waivers(config.waivers_file)
     require_fresh(config.blocklists, snapshot.sources, now_us=now_us, refuse_days=config.lists_refuse_days)
     return config, agent, snapshot
 

@@ -8,6 +8,7 @@ no opinion: rules judge, the recorder writes down what they said. One instance p
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -27,6 +28,7 @@ from policies.rules.judged_rows import Intent
 from policies.rules.piracy import judge_piracy
 from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Verdict
+from policies.waivers import NO_WAIVERS, find_waiver, lift, load_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +79,7 @@ class Checkpoint:
         self.armed = False  # the guard says so when everything is in place and recorded
         self.intent = Intent(token=agent.policy.token, purposes=frozenset(agent.policy.purposes))
         self.ai_agents = load_ai_agents()
+        self.waivers = load_waivers(config.waivers_file) if config.waivers_file else NO_WAIVERS
         self.longest_delay = float(agent.policy.robots.max_crawl_delay_seconds)
         self.loopback_only = has_placeholder_contact(agent.policy)
         self.user_agent = agent.policy.user_agent.encode("ascii")
@@ -135,9 +138,21 @@ class Checkpoint:
         visit = self._visits.get(request)
         if visit is None:
             visit = self.open_visit(request)
+        verdict = self.waive(visit, verdict, passed=Action.FETCH)
         visit.verdicts.append(verdict)
         if not verdict.action.passes:
             raise self.refuse(visit)
+
+    def waive(self, visit: Visit, verdict: Verdict, *, passed: Action) -> Verdict:
+        """Return a verdict, lifted where the operator's waiver file says so; nothing else lifts anything."""
+        if verdict.action.passes or not self.waivers.placed:
+            return verdict
+        today = datetime.fromtimestamp(self.clock.now_us() / 1_000_000, UTC).date()
+        placed = find_waiver(self.waivers, visit.facts, verdict, today, self.intent.purposes)
+        if placed is None:
+            return verdict
+        self.tally.waived += 1
+        return lift(verdict, placed, passed=passed)
 
     def judge_lists(self, visit: Visit) -> Verdict:
         """Return what the state of the block lists that is in force says of a request."""

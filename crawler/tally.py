@@ -35,6 +35,7 @@ class Tally:
     kept_bytes: int = 0
     failed: int = 0
     robots_files: int = 0
+    waived: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[Example]] = field(default_factory=dict)

@@ -82,7 +82,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Purpose,
         choices=list(Purpose),
         action="append",
-        help="judge what is said of its use for this purpose, repeatable (default: the agent's; with --robots none)",
+        help="judge reservations for this purpose; repeatable (default: the agent's; none with --robots)",
     )
     parser.add_argument("--exit-code", action="store_true", help="exit with 3 when a URL would be skipped")
 

@@ -18,7 +18,7 @@ from crawler.errors import SekishoSkip, SetupError
 from policies.facts import ResponseFacts
 from policies.response_rules import judge_opened_body, judge_response_head
 from policies.signals.retry_after import parse_retry_after
-from policies.vocabulary import Assessment, Reason, RequestKind
+from policies.vocabulary import Action, Assessment, Reason, RequestKind
 
 if TYPE_CHECKING:
     from typing import Self
@@ -107,8 +107,11 @@ class AccessPageMiddleware(_Access):
             raise SetupError(
                 f"access to {request.url} was asked before rights: the middlewares are out of order"
             )
-        access = judge_opened_body(facts, visit.page)
-        assessment = Assessment(verdicts=visit.head + visit.rights + access.verdicts)
+        access = tuple(
+            self._checkpoint.waive(visit, verdict, passed=Action.KEEP)
+            for verdict in judge_opened_body(facts, visit.page).verdicts
+        )
+        assessment = Assessment(verdicts=visit.head + visit.rights + access)
         verdict = self._checkpoint.judge_response(visit, assessment, response)
         if not verdict.action.passes:
             raise SekishoSkip(verdict, request.url)

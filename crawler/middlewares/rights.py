@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-    from policies.facts import RequestFacts
+    from crawler.visit import Visit
     from policies.rules.robots import RobotsReadings
 
 # Files of our own errands are read for compliance only: what they may be used for is not the question.
@@ -57,32 +57,32 @@ class RightsMiddleware:
         readings = visit.readings
         if readings is None:
             raise SetupError("rights were asked before robots: the middlewares are out of order")
-        verdicts = self._judge(visit.facts, readings)
+        verdicts = self._judge(visit, readings)
         wait = self._wait(verdicts[-1])
         if 0 < wait <= checkpoint.longest_delay:
             # The hour that the site names is near: the request is put off, not dropped.
             await asyncio.sleep(wait)
-            verdicts = self._judge(visit.facts, readings)
+            verdicts = self._judge(visit, readings)
         for verdict in verdicts:
             checkpoint.consult(request, verdict)
         now_us = checkpoint.clock.now_us()
         pause = longest_pause(readings, checkpoint.intent.token, now_us=now_us)
         checkpoint.pacer.learn(visit.facts.origin, pause or 0.0)
 
-    def _judge(self, facts: RequestFacts, readings: RobotsReadings) -> list[Verdict]:
+    def _judge(self, visit: Visit, readings: RobotsReadings) -> list[Verdict]:
         """Return the verdicts up to the first that does not pass."""
         checkpoint = self._checkpoint
         verdicts: list[Verdict] = []
         for verdict in judge_request_rights(
-            facts,
+            visit.facts,
             readings,
             checkpoint.intent,
             checkpoint.ai_agents,
             longest_delay=checkpoint.longest_delay,
             now_us=checkpoint.clock.now_us(),
         ):
-            verdicts.append(verdict)
-            if not verdict.action.passes:
+            verdicts.append(checkpoint.waive(visit, verdict, passed=Action.FETCH))
+            if not verdicts[-1].action.passes:
                 break
         return verdicts
 
@@ -103,8 +103,11 @@ class RightsMiddleware:
         if visit.response.body is not response.body:  # it is decoded now
             visit.response = replace(visit.response, body=response.body)
         visit.page = open_page(visit.response, checkpoint.intent.token)
-        visit.rights = judge_response_rights(
-            visit.response, visit.page, checkpoint.intent, now_us=checkpoint.clock.now_us()
+        visit.rights = tuple(
+            checkpoint.waive(visit, verdict, passed=Action.KEEP)
+            for verdict in judge_response_rights(
+                visit.response, visit.page, checkpoint.intent, now_us=checkpoint.clock.now_us()
+            )
         )
         if all(verdict.action.passes for verdict in visit.rights):
             return response
