@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from operator import lt
 from typing import TYPE_CHECKING
 
 from blocklists.entry import EntryAction, Match
@@ -18,7 +19,7 @@ from blocklists.formats.names import NotUnderstoodError, check_characters, parse
 from blocklists.host import MAX_HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from blocklists.formats.row import ParsedList
 
@@ -78,7 +79,12 @@ def _read_all(collector: Collector, zone: _Zone) -> None:
         for line_no, line in enumerate(lines, first):
             row = _SIMPLE.fullmatch(line)
             if row is not None:
-                name = row[2]
+                wild, name = row.groups()
+                if wild and name in apex:  # the usual pair, looked at a line ago
+                    zone.records += 1
+                    if below.setdefault(name, line_no) != line_no:
+                        collector.duplicates += 1
+                    continue
                 if (
                     name not in careful
                     and name.partition(".")[2] not in careful_parents
@@ -87,7 +93,7 @@ def _read_all(collector: Collector, zone: _Zone) -> None:
                     and not name.endswith(_OTHER_TRIGGERS)
                 ):
                     zone.records += 1
-                    if (below if row[1] else apex).setdefault(name, line_no) != line_no:
+                    if (below if wild else apex).setdefault(name, line_no) != line_no:
                         collector.duplicates += 1
                     continue
             if line.strip(" \t\r") and not line.lstrip(" \t").startswith(";"):
@@ -154,6 +160,8 @@ def _merge(collector: Collector, zone: _Zone) -> None:
     gathered: list[tuple[int, str, Match, EntryAction]] = []
     for action, apex in zone.apex.items():
         below = zone.below[action]
+        if action is EntryAction.BLOCK:
+            apex, below = _take_pairs(collector, apex, below)  # noqa: PLW2901 - what is left of them
         for name, line_no in apex.items():
             other = below.get(name)
             match = Match.HOST if other is None else Match.SUBTREE
@@ -164,9 +172,27 @@ def _merge(collector: Collector, zone: _Zone) -> None:
     gathered.sort()
     for line_no, name, match, action in gathered:
         if match is collector.scope and action is EntryAction.BLOCK:
-            collector.patterns.append(name)
-            collector.line_nos.append(line_no)
-            collector.verbatim = False
-        else:
-            found = Found(pattern=name, match=match, action=action)
-            collector.add(line_no, collector.raw.text(line_no), found)
+            _take(collector, [name], [line_no])
+            continue
+        found = Found(pattern=name, match=match, action=action)
+        collector.add(line_no, collector.raw.text(line_no), found)
+
+
+def _take(collector: Collector, names: Iterable[str], lines: Iterable[int]) -> None:
+    """Collect names, each for the first time, that are blocked with everything below them."""
+    collector.patterns.extend(names)
+    collector.line_nos.extend(lines)
+    collector.verbatim = False
+
+
+def _take_pairs(
+    collector: Collector, apex: dict[str, int], below: dict[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Collect a zone that holds nothing but pairs in one step, as most do, and return what is left."""
+    if apex.keys() != below.keys():
+        return apex, below
+    lines = list(map(min, apex.values(), map(below.__getitem__, apex)))
+    if not all(map(lt, lines, lines[1:])):
+        return apex, below
+    _take(collector, apex, lines)
+    return {}, {}

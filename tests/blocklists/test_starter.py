@@ -10,8 +10,10 @@ import pytest
 
 import blocklists
 from blocklists.entry import Match, Weight
+from blocklists.manifest import load_model
 from blocklists.matcher import blocking_hits
 from blocklists.profile import load_profile
+from blocklists.refresh_sources import Definition
 from blocklists.snapshot import load_snapshot
 from blocklists.source import Format, Scope, load_source
 
@@ -34,6 +36,7 @@ FIELDS = {
     "must_not_have",
     "max_shrink",
     "max_growth",
+    "report_url",
 }
 
 
@@ -98,6 +101,7 @@ def test_no_row_of_a_published_list_is_shipped():
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_a_source_definition_is_off_and_says_what_its_fetch_needs(path):
     definition = tomllib.loads(path.read_text(encoding="utf-8"))
+    load_model(path, Definition)
     assert set(definition) == FIELDS
     assert definition["id"] == path.stem
     assert definition["licence_accepted"] is False

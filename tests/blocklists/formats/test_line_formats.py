@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blocklists.entry import EntryAction, Match
 from blocklists.formats.adblock import parse_adblock
@@ -200,6 +202,30 @@ def test_hard_case_17_adblock_rules_may_lift_and_insist():
         (3, "ok.bad.example", EntryAction.ALLOW, False),
         (4, "ok.bad.example", EntryAction.BLOCK, True),
     ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from("abcd"), st.sampled_from([".", "rpz-passthru."])),
+        max_size=12,
+    )
+)
+def test_a_zone_means_what_its_records_say_in_whatever_order(records):
+    lines = [f"{'*.' * wild}{name}.example CNAME {target}" for wild, name, target in records]
+    parsed = read("rpz", "\n".join(lines))
+    meant = set()
+    for name in "abcd":
+        for target, action in ((".", "block"), ("rpz-passthru.", "allow")):
+            apex, below = ((wild, name, target) in records for wild in (False, True))
+            if apex or below:
+                match = "subtree" if apex and below else "host" if apex else "below"
+                meant.add((f"{name}.example", match, action))
+    assert {(row.pattern, row.match.value, row.action.value) for row in parsed.rows} == meant
+    assert [row.line_no for row in parsed.rows] == sorted(row.line_no for row in parsed.rows)
+    for row in parsed.rows:
+        assert row.text == lines[row.line_no - 1]
+        assert row.pattern in row.text
+    assert (parsed.records, len(parsed.rows) <= len(records)) == (len(records), True)
 
 
 def test_the_frame_of_a_zone_is_no_row():
