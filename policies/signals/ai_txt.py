@@ -17,15 +17,19 @@ Never raises; linear in the octets for each address, up to the bound of robots.t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from policies.signals.robots_agent import MAX_SEARCH
 from policies.signals.robots_lines import EXACT_FIELDS, Field, agent_name, read_lenient
 from policies.signals.robots_octets import cut_to_limit, readable_octets, shown
 from policies.signals.robots_path import PathPattern, compile_pattern, judged_path
 
-MOST_RULES = 20_000
+MOST_RULES = 5_000
+MOST_NAMES = 5_000
+#: Lines that are neither; behind so many nothing more is read.
+MOST_STRANGERS = 20_000
 _EVERYONE = "*"
+_TOKENS = 64  # whose rules are remembered for one file; the callers' own tokens are few
 _EXTENSION = re.compile(rb"\*?(\.[A-Za-z0-9]{1,20}(?:\.[A-Za-z0-9]{1,20})?)\$?")
 # Lines that robots.txt has beside rules: they count for its shape.
 _OTHER_KEYS = frozenset((b"sitemap", b"crawl-delay", b"host", b"user-agent", b"license"))
@@ -58,16 +62,22 @@ class _Rule:
         return not (self.ending and self.allow) and self.pattern.matches(path)
 
 
+@dataclass(slots=True)
+class _Group:
+    """One group while it is read: the tokens that it names with their spelling, and its rules."""
+
+    names: dict[str, str]
+    rules: list[_Rule]
+
+
 class AiTxt:
     """A read ai.txt. `problem` says in words what is odd about it, or why it holds no statement."""
 
-    __slots__ = ("_groups", "_wildcards", "problem")
+    __slots__ = ("_groups", "_tokens", "problem")
 
-    def __init__(self, groups: dict[str, list[_Rule]], problem: str) -> None:
-        for rules in groups.values():
-            rules.sort(key=lambda rule: (-rule.pattern.octets, rule.allow))
+    def __init__(self, groups: list[_Group], problem: str) -> None:
         self._groups = groups
-        self._wildcards = sum(rule.pattern.pieces is not None for rules in groups.values() for rule in rules)
+        self._tokens: dict[str, tuple[list[_Rule], int]] = {}
         self.problem = problem
 
     @property
@@ -80,10 +90,8 @@ class AiTxt:
         path = judged_path(url)
         if path is None:
             return AiTxtAnswer(allowed=False, note="not an absolute http or https URL")
-        rules = self._groups.get(token.lower())
-        if rules is None:
-            rules = self._groups.get(_EVERYONE, [])
-        if self._wildcards * len(path) > MAX_SEARCH:
+        rules, wildcards = self._rules_for(token)
+        if wildcards * len(path) > MAX_SEARCH:
             return AiTxtAnswer(allowed=False, note="too many wildcards for so long a URL")
         bare = path.partition("?")[0].lower()
         for rule in rules:
@@ -91,19 +99,38 @@ class AiTxt:
                 return AiTxtAnswer(allowed=rule.allow, line=rule.line, text=rule.text, group=rule.group)
         return AiTxtAnswer(allowed=True)
 
+    def _rules_for(self, token: str) -> tuple[list[_Rule], int]:
+        """Return the rules of a token in the order in which they decide, and how many have a wildcard."""
+        known = self._tokens.get(token)
+        if known is not None:
+            return known
+        name = token.lower()
+        chosen = [group for group in self._groups if name in group.names]
+        if not chosen:
+            name = _EVERYONE
+            chosen = [group for group in self._groups if name in group.names]
+        rules = [replace(rule, group=group.names[name]) for group in chosen for rule in group.rules]
+        rules.sort(key=lambda rule: (-rule.pattern.octets, rule.allow))
+        wildcards = sum(rule.pattern.pieces is not None for rule in rules)
+        if len(self._tokens) >= _TOKENS:
+            self._tokens.clear()
+        made = self._tokens[token] = (rules, wildcards)
+        return made
+
 
 class _Reader:
     """One pass over the lines."""
 
     def __init__(self) -> None:
-        self.groups: dict[str, list[_Rule]] = {}
+        self.groups: list[_Group] = []
         self.records = 0
         self.rules = 0
+        self.names = 0
         self.strangers = 0
-        self._names: list[tuple[str, str]] = []
         self._open = False
 
     def read(self, octets: bytes) -> None:
+        """Read every line; what is beyond the bounds is counted and not kept."""
         for number, raw in enumerate(octets.splitlines(), 1):
             content = raw.partition(b"#")[0].strip()
             if not content:
@@ -120,50 +147,53 @@ class _Reader:
                 self.records += 1
             else:
                 self.strangers += 1
+                if self.strangers > MOST_STRANGERS:
+                    return
 
     def _agent(self, value: bytes) -> None:
         self.records += 1
+        self.names += 1
         if not self._open:
-            self._names = []
+            self.groups.append(_Group({}, []))
             self._open = True
         name = agent_name(value)
-        if name:
-            self._names.append((name, shown(value.strip())))
-            self.groups.setdefault(name, [])
+        if name and self.names <= MOST_NAMES:
+            self.groups[-1].names.setdefault(name, shown(value.strip()))
 
     def _rule(self, allow: bool, value: bytes, number: int, raw: bytes) -> None:
         self.records += 1
         self.rules += 1
-        named = self._open or bool(self._names)
         self._open = False
         if not value or self.rules > MOST_RULES:
             return
+        if not self.groups:
+            self.groups.append(_Group({_EVERYONE: ""}, []))
         found = _EXTENSION.fullmatch(value)
         ending = found[1].decode("ascii").lower() if found else ""
         written = value if value.startswith((b"/", b"*")) else b"*" + value if ending else b"/" + value
         pattern = compile_pattern(written)
-        for name, group in self._names if named else [(_EVERYONE, "")]:
-            rule = _Rule(
-                allow=allow, line=number, text=shown(raw), group=group, ending=ending, pattern=pattern
-            )
-            self.groups.setdefault(name, []).append(rule)
+        self.groups[-1].rules.append(
+            _Rule(allow=allow, line=number, text=shown(raw), group="", ending=ending, pattern=pattern)
+        )
 
 
 def parse_ai_txt(body: bytes) -> AiTxt:
     """Return what an ai.txt says, whatever its octets are.
 
     The shape of robots.txt: at least one Allow or Disallow line, and no more lines of another kind than of
-    this one. Anything else is another format and says nothing.
+    this one. Anything else is another format and says nothing. One with more than `MOST_RULES` rules or
+    `MOST_NAMES` User-agent lines is read as refusing everything.
     """
     octets, problem = readable_octets(cut_to_limit(body)[0])
     if problem:
-        return AiTxt({}, problem)
+        return AiTxt([], problem)
     reader = _Reader()
     reader.read(octets)
     if not reader.rules or reader.strangers > reader.records:
-        return AiTxt({}, "another format than Spawning's ai.txt: no statement")
-    if reader.rules > MOST_RULES:
+        return AiTxt([], "another format than Spawning's ai.txt: no statement")
+    if reader.rules > MOST_RULES or reader.names > MOST_NAMES:
         everything = _Rule(allow=False, line=1, text="", group="", ending="", pattern=compile_pattern(b"/"))
-        groups = {name: [everything] for name in (*reader.groups, _EVERYONE)}
-        return AiTxt(groups, f"more than {MOST_RULES} rules: read as refusing everything")
+        words = f"more than {MOST_RULES} rules or {MOST_NAMES} agents: read as refusing everything"
+        names = {name: "" for group in reader.groups for name in group.names} | {_EVERYONE: ""}
+        return AiTxt([_Group(names, [everything])], words)
     return AiTxt(reader.groups, "")

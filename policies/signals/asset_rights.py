@@ -163,10 +163,11 @@ def _values(pattern: re.Pattern[bytes], octets: bytes) -> Iterator[tuple[int, st
 def _plus_statements(octets: bytes, note: str) -> Iterator[AssetStatement]:
     unreadable = False
     found_any = False
+    is_plus = _PLUS_NAMESPACE in octets
     for offset, value in _values(_PLUS, octets):
         key = value.rpartition("/")[2].upper()
         if not key.startswith("DMI-"):
-            unreadable = unreadable or (bool(value) and _PLUS_NAMESPACE in octets)
+            unreadable = unreadable or (bool(value) and is_plus)
             continue
         found_any = True
         refuses = _PLUS_VALUES.get(key, Refusal.MINING)

@@ -33,7 +33,7 @@ USERS = frozenset(("commercial", "non-commercial", "education", "government", "p
 PAYMENTS = frozenset(
     ("purchase", "subscription", "training", "crawl", "use", "contribution", "attribution", "free")
 )
-MOST_CONTENTS = 2_000
+MOST_CONTENTS = 4_000
 _KINDS = ("usage", "user", "geo")
 _KNOWN = frozenset(("rsl", "content", "license", "permits", "prohibits", "payment"))
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -238,8 +238,9 @@ def parse_rsl(octets: bytes) -> RslDocument:
     if not contents:
         words = "no content element" if elements else "no element of the RSL namespace"
         return RslDocument(contents=(), problem=f"not an RSL document: {words}")
-    if len(contents) > MOST_CONTENTS:
-        words = f"{len(contents)} content elements; at most {MOST_CONTENTS} are read"
+    count = len(contents) + sum(len(element.children) for element in contents)
+    if count > MOST_CONTENTS:
+        words = f"{count} content elements and offers; at most {MOST_CONTENTS} are read"
         return RslDocument(contents=(), problem=words)
     notes = tuple(
         f"line {element.line}: a content without url, read as everything"

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from policies.signals.rights_fetch import RightsFile
     from policies.vocabulary import Evidence
 
-MOST_ENTRIES = 20_000
-"""Entries that are read of one file; what stands behind them makes the file one that cannot be read."""
+MOST_ENTRIES = 4_000
+"""Entries that are read of one file; one with more is read as reserving everything."""
 
 _TEXT_OCTETS = 500
+_SUCCESS = frozenset((200, 203))
 _RESERVATION = "tdm-reservation"
 _VALUES = {"0": False, "1": True}
 _ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
@@ -226,7 +227,11 @@ def parse_tdmrep(body: bytes) -> TdmFile:
         kind = "an object" if isinstance(value, _Members) else "a single value"
         return _unreadable(f"{kind} in place of the array that the protocol asks for")
     if len(value) > MOST_ENTRIES:
-        return _unreadable(f"{len(value)} entries; at most {MOST_ENTRIES} are read")
+        words = f"{len(value)} entries; at most {MOST_ENTRIES} are read: read as reserved"
+        everything = TdmReservation(reserved=True, layer=Layer.FILE, location="*", note=words)
+        return TdmFile(
+            (_Entry(pattern=compile_pattern(b"*"), reservation=everything),), (words,), invalid=False
+        )
     reader = _Reader(text)
     entries = [reader.entry(number, one) for number, one in enumerate(value, 1)]
     kept = tuple(entry for entry in entries if entry is not None)
@@ -267,16 +272,24 @@ class TdmReading:
                 line=found.line,
                 detail="; ".join(words for words in (found.policy, found.note) if words),
             )
-        if self.tdm is None or not self.tdm.problems:
+        problems = self._problems()
+        if not problems:
             return None
         return Statement(
             family=Family.TDM,
-            use="" if self.tdm.invalid else _RESERVATION,
+            use=_RESERVATION if self.tdm is not None and not self.tdm.invalid else "",
             stance=Stance.UNKNOWN,
             source=Source.SITE_FILE,
             problem=Problem.MALFORMED,
-            detail="; ".join(self.tdm.problems[:3]),
+            detail="; ".join(problems[:3]),
         )
+
+    def _problems(self) -> tuple[str, ...]:
+        if self.tdm is not None:
+            return self.tdm.problems
+        # A file that is there and too long to be read is not one that does not exist.
+        there = self.file.access is RightsAccess.UNOBTAINABLE and self.file.status in _SUCCESS
+        return (self.file.problem,) if there else ()
 
     def evidence_of(self, statement: Statement) -> Evidence:
         """Return evidence for a statement of this file."""

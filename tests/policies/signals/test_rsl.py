@@ -88,7 +88,7 @@ def test_tokens_of_the_drafts_permit_nothing_and_prohibit():
         b"<?xml version='1.0' encoding='none-such'?><rsl/>",
         b"<?xml version='1.0' encoding='utf-7'?><rsl/>",
         b"\0" * 50,
-        b'<rsl xmlns="https://rslstandard.org/rsl">' + b"<content/>" * 2_100 + b"</rsl>",
+        b'<rsl xmlns="https://rslstandard.org/rsl">' + b"<content/>" * 4_100 + b"</rsl>",
     ],
 )
 def test_case_49_what_is_no_readable_document_has_no_terms_and_says_why(body):
