@@ -157,11 +157,11 @@ def _relative(owner: str, origin: str) -> str:
 
 def _merge(collector: Collector, zone: _Zone) -> None:
     """Collect every name once, in the order of the file, with the reach that its records give it."""
+    if _take_pairs(collector, zone):
+        return
     gathered: list[tuple[int, str, Match, EntryAction]] = []
     for action, apex in zone.apex.items():
         below = zone.below[action]
-        if action is EntryAction.BLOCK:
-            apex, below = _take_pairs(collector, apex, below)  # noqa: PLW2901 - what is left of them
         for name, line_no in apex.items():
             other = below.get(name)
             match = Match.HOST if other is None else Match.SUBTREE
@@ -185,14 +185,15 @@ def _take(collector: Collector, names: Iterable[str], lines: Iterable[int]) -> N
     collector.verbatim = False
 
 
-def _take_pairs(
-    collector: Collector, apex: dict[str, int], below: dict[str, int]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Collect a zone that holds nothing but pairs in one step, as most do, and return what is left."""
+def _take_pairs(collector: Collector, zone: _Zone) -> bool:
+    """Collect a zone of nothing but pairs in one step, as most are; False when this is another one."""
+    if zone.apex[EntryAction.ALLOW] or zone.below[EntryAction.ALLOW]:
+        return False
+    apex, below = zone.apex[EntryAction.BLOCK], zone.below[EntryAction.BLOCK]
     if apex.keys() != below.keys():
-        return apex, below
+        return False
     lines = list(map(min, apex.values(), map(below.__getitem__, apex)))
     if not all(map(lt, lines, lines[1:])):
-        return apex, below
+        return False
     _take(collector, apex, lines)
-    return {}, {}
+    return True
