@@ -25,8 +25,8 @@ class SourceState:
 
     `sha256` names the octets in force (empty: none); `etag` and `last_modified` are what their server said of
     them, `address` where they came from. `checked_at` is the last time at which a server confirmed or
-    replaced them; `tried_at` the last attempt; `problem` what came of it if it failed or was held, with the
-    digest of what is held.
+    replaced them; `tried_at` the last attempt; `problem` what came of it if it failed or was held, with
+    digest and address of what is held.
     """
 
     sha256: str = ""
@@ -40,6 +40,7 @@ class SourceState:
     failures: int = 0
     problem: str = ""
     held_sha256: str = ""
+    held_address: str = ""
 
 
 class Freshness(StrEnum):

@@ -12,16 +12,20 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from blocklists import store
 from blocklists.canaries import judge_canaries
 from blocklists.errors import ListError
 from blocklists.formats.header import read_header
+from blocklists.index import IndexChoice
 from blocklists.list_file import ListFile, parse_list
 from blocklists.manifest import Manifest
 from blocklists.refresh_judge import LastGood, Reading
+from blocklists.refresh_state import load_states
 from blocklists.source import load_source
+from blocklists.store_build import build_snapshot
 from blocklists.store_manifest import FetchFacts
 from blocklists.unpack import unpack
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from blocklists.refresh_judge import Decision
     from blocklists.refresh_plan import SourceState
     from blocklists.refresh_sources import Definition
+    from blocklists.store_build import Built
 
 _COPIED = (
     "id", "title", "format", "scope", "weight", "category", "authority", "jurisdiction", "decision_ref",
@@ -104,6 +109,15 @@ def put_held(folder: Path, source_id: str, octets: bytes, decision: Decision) ->
     return target / f"{name}.list"
 
 
+def held_octets(folder: Path, source_id: str, digest: str) -> bytes | None:
+    """Return the octets of a list that are held under a digest, None when they are not (any more)."""
+    try:
+        octets = (folder / store.HELD / f"{source_id}-{digest[:12]}.list").read_bytes()
+    except OSError:
+        return None
+    return octets if sha256(octets).hexdigest() == digest else None
+
+
 def drop_held(folder: Path, source_id: str, keep: str = "") -> None:
     """Remove what was held of a list, but one."""
     for path in (folder / store.HELD).glob(f"{source_id}-????????????.*"):
@@ -129,6 +143,12 @@ def fetch_facts(folder: Path, states: Mapping[str, SourceState]) -> dict[str, Fe
                 header_modified="" if head.last_modified is None else _iso(head.last_modified),
             )
     return facts
+
+
+def compile_lists(folder: Path, *, now_us: int, index: IndexChoice = IndexChoice.AUTO) -> Built:
+    """Compile a folder with what is known of its fetched lists (see `store_build.build_snapshot`)."""
+    facts = fetch_facts(folder, load_states(folder))
+    return build_snapshot(folder, now_us=now_us, index=index, fetched=facts)
 
 
 def encode_toml(manifest: Manifest) -> str:

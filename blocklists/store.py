@@ -3,6 +3,7 @@
     lists/*.toml                  the operator's lists (`source`), as in a plain folder
     lists/fetched/*.toml          lists that `refresh` accepted, in the same form
     lists/CURRENT                 the digest of the snapshot in force, replaced in one step
+    lists/PREVIOUS                the one that was in force before it
     lists/snapshots/<sha256>/     one compiled state; written elsewhere first, then renamed, never changed
     lists/.lock                   held while anything of this is changed
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CURRENT = "CURRENT"
+PREVIOUS = "PREVIOUS"
 SNAPSHOTS = "snapshots"
 FETCHED = "fetched"
 HELD = "held"
@@ -75,7 +77,10 @@ def read_current(folder: Path) -> str | None:
 
     Raises ListError when the file is not a digest.
     """
-    path = folder / CURRENT
+    return _read_digest(folder / CURRENT)
+
+
+def _read_digest(path: Path) -> str | None:
     try:
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -87,8 +92,10 @@ def read_current(folder: Path) -> str | None:
     return text
 
 
-def write_current(folder: Path, digest: str) -> None:
+def write_current(folder: Path, digest: str, *, previous: str | None) -> None:
     """Put a snapshot in force, in one step that survives a crash on either side of it."""
+    if previous is not None:
+        write_whole(folder / PREVIOUS, f"{previous}\n".encode("ascii"))
     write_whole(folder / CURRENT, f"{digest}\n".encode("ascii"))
 
 
@@ -134,12 +141,18 @@ def known_snapshots(folder: Path) -> tuple[str, ...]:
 
 
 def find_snapshot(folder: Path, beginning: str) -> str:
-    """Return the one snapshot whose digest begins so; `CURRENT` names the one in force. ListError else."""
-    if beginning == CURRENT:
-        current = read_current(folder)
-        if current is None:
-            raise ListError(f"{folder}: holds no compiled snapshot; run: sekisho blocklists build")
-        return current
+    """Return the one snapshot whose digest begins so; ListError else.
+
+    `CURRENT` names the one in force, `PREVIOUS` the one before it.
+    """
+    if beginning in (CURRENT, PREVIOUS):
+        named = _read_digest(folder / beginning)
+        if named is None:
+            before = (
+                " before the one in force" if beginning == PREVIOUS else "; run: sekisho blocklists build"
+            )
+            raise ListError(f"{folder}: there is no compiled snapshot{before}")
+        return named
     found = [digest for digest in known_snapshots(folder) if digest.startswith(beginning.lower())]
     if len(found) != 1 or not beginning:
         what = "no snapshot" if not found else f"{len(found)} snapshots"

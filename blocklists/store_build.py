@@ -82,6 +82,7 @@ def build_snapshot(
     read = read_folder(folder)
     require_in_force(read, now_us=now_us)
     previous = _previous(folder)
+    index = _as_before(folder, previous, index)
     manifest = encode_manifest(read.loaded, fetched)
     digest = hashlib.sha256(manifest).hexdigest()
     final = store.snapshot_folder(folder, digest)
@@ -91,7 +92,7 @@ def build_snapshot(
         _write_snapshot(read, manifest, digest, index)
     _write_inputs(read, final)
     if previous != digest:
-        store.write_current(folder, digest)
+        store.write_current(folder, digest, previous=previous)
     return Built(
         sha256=digest, path=final, entries=count, is_new=is_new or previous != digest, previous=previous
     )
@@ -102,6 +103,14 @@ def _previous(folder: Path) -> str | None:
         return store.read_current(folder)
     except ListError:  # what is built now replaces whatever stands there
         return None
+
+
+def _as_before(folder: Path, previous: str | None, index: IndexChoice) -> IndexChoice:
+    """Return MAPPED in place of AUTO where the state in force has such an index: somebody relies on it."""
+    if index is not IndexChoice.AUTO or previous is None or not index_marisa.is_installed():
+        return index
+    had = (store.snapshot_folder(folder, previous) / MAPPED).exists()
+    return IndexChoice.MAPPED if had else index
 
 
 def _lacks_index(path: Path, index: IndexChoice) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # Files for people beside the lists; anything else without a manifest might be a list that nobody honours.
 _FOR_PEOPLE = frozenset({".md", ".rst", ".html", ".pdf"})
 _NAMES_FOR_PEOPLE = frozenset({"readme", "license", "licence", "copying", "notice", "sha256sums"})
-_OUR_OWN = frozenset({store.CURRENT, store.STATE})
+_OUR_OWN = frozenset({store.CURRENT, store.PREVIOUS, store.STATE})
 _HOW_TO = (
     "create it with one manifest (NAME.toml) for each list, as blocklists/README.md describes, "
     "or correct SEKISHO_BLOCKLISTS"

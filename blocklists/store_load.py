@@ -86,10 +86,15 @@ def load_compiled(folder: Path, digest: str, *, now_us: int, index: IndexChoice)
     Raises ListError when it is missing or half written, when a file is not the one that its digest names,
     when the operator's lists were changed since, and when no entry is in force.
     """
+    refuse_changed_inputs(folder, store.snapshot_folder(folder, digest))
+    return load_past(folder, digest, now_us=now_us, index=index)
+
+
+def load_past(folder: Path, digest: str, *, now_us: int, index: IndexChoice) -> Snapshot:
+    """Return any snapshot that lies in a folder, to be asked what it said; else as `load_compiled`."""
     path = store.snapshot_folder(folder, digest)
     manifest = read_manifest(path, digest)
     derived = read_derived(path, digest)
-    refuse_changed_inputs(folder, path)
     mapped = _is_mapped(index, derived, path)
     if mapped:
         # The rows are only measured: they decide nothing by themselves, and a row that is not the one which

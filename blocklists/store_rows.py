@@ -132,7 +132,12 @@ class Rows:
         """Return every entry, by source and line."""
         return self._select("", ())
 
-    def _select(self, where: str, values: tuple[str, ...]) -> list[Entry]:
+    def of_source(self, source_id: str) -> list[Entry]:
+        """Return every entry of one source, by line."""
+        numbers = [n for n, source in enumerate(self.sources) if source.source_id == source_id]
+        return [entry for n in numbers for entry in self._select("WHERE source = ?", (n,))]
+
+    def _select(self, where: str, values: tuple[str | int, ...]) -> list[Entry]:
         try:
             plain = self._database.execute(f"SELECT * FROM plain {where}", values).fetchall()  # noqa: S608 - ours
             special = self._database.execute(f"SELECT * FROM special {where}", values).fetchall()  # noqa: S608

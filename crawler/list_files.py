@@ -1,8 +1,8 @@
 """Asks for block lists, through the same middlewares, log and door as any page.
 
 Each request needs a permit and is recorded; its octets are not stored in the log, only their digest.
-Redirects are followed here and only to pinned hosts, each hop with its own decision. What becomes of an answer
-is decided in `blocklists/refresh_judge.py`.
+Redirects are followed here and only to pinned hosts, each hop with its own decision. What becomes of an
+answer is decided in `blocklists/refresh_judge.py`.
 """
 
 from __future__ import annotations

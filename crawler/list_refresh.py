@@ -18,15 +18,15 @@ from blocklists.refresh_judge import Answer, Concern, Decision, Outcome, judge_a
 from blocklists.refresh_plan import SourceState, conditional_headers
 from blocklists.refresh_state import load_states, save_states
 from blocklists.refresh_store import (
+    compile_lists,
     drop_held,
-    fetch_facts,
+    held_octets,
     last_good,
     manifest_of,
     put_fetched,
     put_held,
     read_answer,
 )
-from blocklists.store_build import build_snapshot
 from blocklists.unpack import GZIP_MAGIC
 from crawler.decisionlog.record import Document
 from crawler.list_files import ListFiles
@@ -122,26 +122,43 @@ class ListRefresh:
     ) -> tuple[Answer, Decision, int | None]:
         """Return the answer of the first address that brings a list, else the best of the bad ones."""
         best: tuple[Answer, Decision, int | None] | None = None
+        reviewed = self._reviewed(definition, state)
+        if reviewed is not None:
+            return self._judge(definition, reviewed, last)
         for number, url in enumerate(definition.urls):
             # Validators belong to the address that gave them.
             known = state if url == state.address or (number == 0 and not state.address) else SourceState()
             answer = await self._ask(definition, url, conditional_headers(known))
-            counted: list[int] = []
-            read = partial(self._read, definition, counted)
-            decision = judge_answer(
-                definition.demands(),
-                answer,
-                last,
-                read,
-                accepted_sha256=self._order.accepted.get(definition.id, ""),
-            )
-            found = (answer, decision, counted[0] if counted else None)
+            found = self._judge(definition, answer, last)
+            decision = found[1]
             if not decision.tries_elsewhere():
                 return found
             if best is None or (best[1].outcome is Outcome.FAILED and decision.outcome is Outcome.HELD):
                 best = found
         assert best is not None
         return best
+
+    def _judge(
+        self, definition: Definition, answer: Answer, last: LastGood | None
+    ) -> tuple[Answer, Decision, int | None]:
+        counted: list[int] = []
+        decision = judge_answer(
+            definition.demands(),
+            answer,
+            last,
+            partial(self._read, definition, counted),
+            accepted_sha256=self._order.accepted.get(definition.id, ""),
+        )
+        return answer, decision, counted[0] if counted else None
+
+    def _reviewed(self, definition: Definition, state: SourceState) -> Answer | None:
+        """Return the held octets that a person accepted; None to ask again, as for a signature."""
+        digest = self._order.accepted.get(definition.id)
+        if digest is None or definition.minisign_key:
+            return None
+        octets = held_octets(self._order.folder, definition.id, digest)
+        address = state.held_address or definition.urls[0]
+        return None if octets is None else Answer(url=address, status=200, body=octets)
 
     async def _ask(self, definition: Definition, url: str, headers: tuple[tuple[str, str], ...]) -> Answer:
         pins = frozenset(definition.pinned_hosts)
@@ -160,7 +177,7 @@ class ListRefresh:
 
     def _act(self, definition: Definition, answer: Answer, decision: Decision, state: SourceState) -> None:
         folder, now = self._order.folder, self._checkpoint.clock.now_us()
-        state = replace(state, tried_at=now, problem="", held_sha256="", failures=0)
+        state = replace(state, tried_at=now, problem="", held_sha256="", held_address="", failures=0)
         outcome = decision.outcome
         if outcome is Outcome.ACCEPTED:
             manifest = manifest_of(definition, digest=decision.sha256, address=answer.url, fetched_at=now)
@@ -184,7 +201,7 @@ class ListRefresh:
                 state = replace(state, etag="", last_modified="")
             if outcome is Outcome.HELD:
                 put_held(folder, definition.id, answer.body, decision)
-                state = replace(state, held_sha256=decision.sha256)
+                state = replace(state, held_sha256=decision.sha256, held_address=answer.url)
         self._states[definition.id] = state
         save_states(folder, self._states)
 
@@ -213,19 +230,13 @@ class ListRefresh:
             members["entries"] = entries
         if self._order.accepted.get(definition.id) == decision.sha256:
             members["accepted_by_operator"] = True
-        body = rfc8785.dumps({name: value for name, value in members.items() if value not in ("", [])})  # type: ignore[misc]
-        await self._checkpoint.record.note(
-            _REASONS[decision.outcome], Document(kind="list_refresh", body=body)
-        )
+        said = {name: value for name, value in members.items() if value not in ("", [])}
+        document = Document(kind="list_refresh", body=rfc8785.dumps(said))  # type: ignore[arg-type]
+        await self._checkpoint.record.note(_REASONS[decision.outcome], document)
 
     async def _compile(self) -> Built:
         checkpoint, folder = self._checkpoint, self._order.folder
-        built = build_snapshot(
-            folder,
-            now_us=checkpoint.clock.now_us(),
-            index=self._order.index,
-            fetched=fetch_facts(folder, self._states),
-        )
+        built = compile_lists(folder, now_us=checkpoint.clock.now_us(), index=self._order.index)
         manifest = (built.path / "manifest.json").read_bytes()
         members: dict[str, str | int] = {
             "schema": "sekisho.lists-change/1",

@@ -117,7 +117,7 @@ def test_a_new_state_that_cannot_be_loaded_changes_nothing_and_is_recorded(web, 
             "slow.localhost", f"/{name}", page(f'<a href="{web.url("pirate.localhost", f"/{name}")}">x</a>')
         )
     process = started(web, project, web.url("slow.localhost", "/1"), web.url("slow.localhost", "/2"))
-    store.write_current(project.folder / "lists", "0" * 64)
+    store.write_current(project.folder / "lists", "0" * 64, previous=before)
     crawl = ended(project, process)
     assert crawl.code == 0, crawl.stderr[-3000:]
     (kept,) = documents(project, crawl, "lists_kept")
