@@ -24,6 +24,7 @@ from policies.signals.access_statement import (
     strictest,
 )
 from policies.signals.page_markers import ACCESSIBLE
+from policies.signals.page_text import line_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +146,7 @@ def find_in_text(text: str, begin: int, end: int, note: str) -> Iterator[AccessS
         yield AccessStatement(
             access=access,
             carrier=Carrier.TEXT,
-            line=text.count("\n", 0, mention.start()) + 1,
+            line=line_at(text, mention.start()),
             text=snippet_around(text, mention.start()),
             note=note,
         )
@@ -175,7 +176,7 @@ def find_in_script(text: str, begin: int, end: int) -> Iterator[AccessStatement]
         yield AccessStatement(
             access=access,
             carrier=Carrier.JSON_LD,
-            line=text.count("\n", 0, place) + 1,
+            line=line_at(text, place),
             text=snippet_around(text, place),
             note=note,
         )

@@ -16,6 +16,7 @@ Pure; linear; never raises.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from policies.signals.statement import TEXT_LIMIT, Family, Problem, Source, Stan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from policies.signals.group_lines import GroupLine
     from policies.signals.robots import RobotsRules
 
 FIELD = "content-signal"
@@ -38,19 +40,26 @@ LEVELS = ("immediate", "reference", "full")
 STATEMENTS_KEPT = 200
 """Statements kept of one place: every refusal of a label once, the rest up to this number."""
 
-_VALUE_LIMIT = 65_536
-"""Characters of one value that are read."""
+VALUE_LIMIT = 16_384
+"""Characters of one value that are read; behind them refusals are recognised by their letters."""
+
+LINES_READ = 1_000
+"""Lines of one token that are read; behind them refusals are recognised by their letters."""
 _WORDS = {"yes": Stance.ALLOW, "no": Stance.DENY}
 _SEPARATORS = str.maketrans(",;\t\r\n\f\v", "       ")
+_REFUSAL = re.compile(
+    r"(?<![a-z-])(?:(ai-train|ai-input|search)\s{0,9}=\s{0,9}no|use\s{0,9}=\s{0,9}(immediate|reference))(?![a-z])"
+)
 _QUOTES = "\"'"
 
 
 def _pairs(value: str) -> Iterator[tuple[str, str]]:
     """Yield label and value of each `label=value`, blanks and missing separators tolerated."""
-    pieces = value[:_VALUE_LIMIT].translate(_SEPARATORS).lower().split("=")
+    pieces = value.translate(_SEPARATORS).lower().split("=")
     for before, after in pairwise(pieces):
         label, word = before.split()[-1:], after.split()[:1]
-        yield (label[0] if label else "", word[0].strip(_QUOTES) if word else "")
+        if label:
+            yield label[0], word[0].strip(_QUOTES) if word else ""
 
 
 def _statement(label: str, word: str, source: Source, text: str, line: int | None) -> Statement:
@@ -81,7 +90,27 @@ def parse_signals(
     value: str, *, source: Source, text: str = "", line: int | None = None
 ) -> tuple[Statement, ...]:
     """Return every signal of one value in order, unknown ones included."""
-    return tuple(_statement(label, word, source, text, line) for label, word in _pairs(value))
+    said = [_statement(label, word, source, text, line) for label, word in _pairs(value[:VALUE_LIMIT])]
+    if len(value) > VALUE_LIMIT:
+        said += _beyond(value[VALUE_LIMIT:], source, text, line)
+    return tuple(said)
+
+
+def _beyond(value: str, source: Source, text: str, line: int | None) -> list[Statement]:
+    """Return the refusals that a text holds, recognised by their letters."""
+    return [
+        Statement(
+            family=Family.CONTENT_SIGNAL,
+            use=label or USE,
+            stance=Stance.DENY,
+            source=source,
+            text=text,
+            line=line,
+            problem=Problem.BEYOND_LIMIT,
+            detail=level,
+        )
+        for label, level in dict.fromkeys(_REFUSAL.findall(value.lower()))
+    ]
 
 
 def _distinct(statements: Iterable[Statement]) -> tuple[Statement, ...]:
@@ -103,6 +132,17 @@ def parse_signal_header(values: Iterable[str]) -> tuple[Statement, ...]:
     )
 
 
+def _said(lines: tuple[GroupLine, ...]) -> Iterator[tuple[GroupLine, Statement]]:
+    for number, line in enumerate(lines):
+        value = line.value.decode("utf-8", "replace")
+        if number < LINES_READ:
+            said = parse_signals(value, source=Source.ROBOTS_TXT, text=line.text, line=line.line)
+        else:
+            said = tuple(_beyond(value, Source.ROBOTS_TXT, line.text, line.line))
+        for statement in said:
+            yield line, statement
+
+
 def read_content_signals(rules: RobotsRules, token: str) -> tuple[Statement, ...]:
     """Return the signals of the groups that apply to a token, each distinct one with its first line."""
     return _distinct(
@@ -118,10 +158,7 @@ def read_content_signals(rules: RobotsRules, token: str) -> tuple[Statement, ...
             problem=Problem.MISPLACED,
             detail=statement.detail,
         )
-        for line in lines_for(rules, token, FIELD)
-        for statement in parse_signals(
-            line.value.decode("utf-8", "replace"), source=Source.ROBOTS_TXT, text=line.text, line=line.line
-        )
+        for line, statement in _said(lines_for(rules, token, FIELD))
         if statement.denies or not line.before_groups
     )
 

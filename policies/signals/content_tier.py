@@ -19,6 +19,7 @@ from policies.signals.access_statement import (
     snippet_around,
 )
 from policies.signals.page_markers import CONTENT_TIER
+from policies.signals.page_text import line_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ def _in_unread(page: Page) -> Iterator[AccessStatement]:
         yield AccessStatement(
             access=access,
             carrier=Carrier.TEXT,
-            line=page.text.count("\n", 0, mention.start()) + 1,
+            line=line_at(page.text, mention.start()),
             text=snippet_around(page.text, mention.start()),
             note="behind the tag budget, read as text",
         )

@@ -9,8 +9,7 @@ Pure; linear; never raises.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policies.signals.robots_agent import CompiledRules, WrittenRule
 from policies.signals.robots_lines import is_token
@@ -19,20 +18,19 @@ from policies.signals.robots_octets import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from policies.signals.robots import RobotsRecord, RobotsRules
+    from policies.signals.robots import RobotsRules
     from policies.signals.statement import Statement
 
 _BLANKS = b" \t"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupLine:
-    """One record that speaks to a token. `before_groups` marks one that stands before any group."""
+class GroupLine(NamedTuple):
+    """One record that speaks to a token: key in lower case, value, line from 1, raw octets, group or None."""
 
     key: bytes
     value: bytes
     line: int
-    text: str
+    raw: bytes
     group: int | None
 
     @property
@@ -40,32 +38,35 @@ class GroupLine:
         """Whether the line belongs to no group."""
         return self.group is None
 
-
-def _line(record: RobotsRecord) -> GroupLine:
-    return GroupLine(
-        key=record.key, value=record.value, line=record.line, text=shown(record.raw), group=record.group
-    )
+    @property
+    def text(self) -> str:
+        """The line as evidence shows it."""
+        return shown(self.raw)
 
 
 def lines_for(rules: RobotsRules, token: str, *keys: str) -> tuple[GroupLine, ...]:
     """Return the records with these keys (lower case) in the groups that apply to a token, in order.
 
-    None of a file that could not be read: there the robots rule refuses everything.
+    None of a file that could not be read: there the robots rule refuses everything. Of lines that repeat
+    one another word for word only the first of a group is returned.
     """
     if rules.problem:
         return ()
-    records = rules.records(*keys)
-    if not records:
+    entries = rules.other_lines(*keys)
+    if not entries:
         return ()
-    groups = set(rules.groups_for(token))
-    return tuple(_line(record) for record in records if record.group is None or record.group in groups)
+    groups = {None, *rules.groups_for(token)}
+    found: dict[tuple[bytes, bytes, int | None], GroupLine] = {}
+    for entry in entries:
+        key, value, _, _, group = entry
+        if group in groups and (key, value, group) not in found:
+            found[key, value, group] = GroupLine(*entry)
+    return tuple(found.values())
 
 
 def names_token(rules: RobotsRules, token: str) -> bool:
     """Return whether a group names the token itself, rather than everybody."""
-    return is_token(token) and any(
-        name.lower() == token.lower() for index in rules.groups_for(token) for name in rules.names_of(index)
-    )
+    return is_token(token) and token.lower() in rules.named_tokens
 
 
 def path_and_rest(value: bytes) -> tuple[bytes, bytes]:

@@ -23,6 +23,9 @@ LITTLE_TEXT = 1_000
 # Below this weight even a page whose password field stands in a header or a dialog holds nothing else.
 HARDLY_ANY_TEXT = 200
 
+# Characters weighed at a time: one stretch of text may be a megabyte, and a thousand letters decide.
+_PORTION = 4_000
+
 _FURNITURE = frozenset(("header", "nav", "aside", "footer", "dialog", "template", "menu"))
 _FURNITURE_ROLES = frozenset(
     ("banner", "navigation", "complementary", "contentinfo", "dialog", "alertdialog", "menu", "search")
@@ -61,7 +64,12 @@ class _Weigher:
         if not self.furniture_at and stretch and not stretch.isspace():
             if "<!--" in stretch:
                 stretch = _COMMENT.sub(" ", stretch)
-            self.weight += len(_LETTER.findall(stretch)) + (_DENSE_WEIGHT - 1) * len(_DENSE.findall(stretch))
+            for start in range(0, len(stretch), _PORTION):
+                portion = stretch[start : start + _PORTION]
+                self.weight += len(_LETTER.findall(portion))
+                self.weight += (_DENSE_WEIGHT - 1) * len(_DENSE.findall(portion))
+                if self.weight >= LITTLE_TEXT:
+                    return
 
     def open(self, tag: Tag) -> None:
         """Take a start tag in."""

@@ -7,10 +7,11 @@ restrictions to count. Comments, scripts and other raw text hold no elements. Pu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from policies.signals.page_markup import Tag, read_tags
+from policies.signals.page_text import line_at
 from policies.signals.statement import TEXT_LIMIT
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from policies.signals.page_markers import Page
 
-MOST_METAS = 2_000
+MOST_METAS = 500
 """Meta elements of one page that are looked at: of the wanted ones, and again behind the tag budget."""
 
 _TAG_WINDOW = 8_192
@@ -115,5 +116,6 @@ def _in_unread(page: Page, wanted: frozenset[str]) -> Iterator[PageMeta]:
         # A window bounds the work: every tag of a hostile page may end at the end of the page.
         tag = next(read_tags(page.text[position : position + _TAG_WINDOW]), None)
         if tag is not None and tag.start == 0:
-            yield from _metas_of(tag, wanted, "behind the tag budget")
+            for meta in _metas_of(tag, wanted, "behind the tag budget"):
+                yield replace(meta, line=line_at(page.text, position))
         position += len("<meta")

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
+from itertools import accumulate
 
 # Labels as Python's codec names them, and the wider codec that browsers use in their place.
 _CODECS = {
@@ -56,6 +58,7 @@ _CHARSET = re.compile(r"charset[ \t]*=[ \t]*[\"']?[ \t]*([A-Za-z0-9_.:-]{1,40})"
 _META_CHARSET = re.compile(
     rb"charset[ \t\r\n]{0,9}=[ \t\r\n]{0,9}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 )
+_BLOCK = 8_192
 _PRESCAN = 4096
 _ZERO_SAMPLE = 256
 
@@ -113,6 +116,24 @@ def decode_octets(body: bytes, codec: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.removeprefix("\ufeff").replace("\0", "\ufffd")
+
+
+@lru_cache(maxsize=2)
+def _lines_before(text: str) -> tuple[int, ...]:
+    """Return how many lines end before each block of a text."""
+    blocks = range(0, len(text), _BLOCK)
+    ends = accumulate(text.count("\n", start, start + _BLOCK) for start in blocks)
+    return (0, *ends)
+
+
+def line_at(text: str, position: int) -> int:
+    """Return the number, from 1, of the line in which a position lies.
+
+    Counts in one block only: a page may hold ten thousand statements, and each names its line.
+    """
+    block = position // _BLOCK
+    before = _lines_before(text)[block] if block else 0
+    return before + text.count("\n", block * _BLOCK, position) + 1
 
 
 def decode_narrow(body: bytes, charset: str) -> str:

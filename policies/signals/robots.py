@@ -83,9 +83,9 @@ class RobotsRules:
 
     def __init__(self, *, octets: bytes, problem: str, truncated: bool) -> None:
         reader = GroupReader()
-        reader.read(octets)
+        unread = reader.read(octets)
         self.octets = octets
-        self.problem = problem
+        self.problem = problem or unread
         self.truncated = truncated
         self.ignored = tuple(reader.ignored)
         self.ignored_count = reader.ignored_count
@@ -110,6 +110,14 @@ class RobotsRules:
         """Every User-agent value as written, in order."""
         return tuple(shown(value) for group in self._groups for value, _ in group.agents)
 
+    def other_lines(self, *keys: str) -> list[tuple[bytes, bytes, int, bytes, int | None]]:
+        """Return key, value, line, raw line and group of the other records with one of these keys, in order.
+
+        What `records` gives, without making an object of each: a hostile file has tens of thousands.
+        """
+        wanted = {key.encode() for key in keys}
+        return [entry for entry in self._others if entry[0] in wanted]
+
     def records(self, *keys: str) -> tuple[RobotsRecord, ...]:
         """Return the other records with one of these keys (lower case), or all of them, in order."""
         wanted = {key.encode() for key in keys}
@@ -127,11 +135,7 @@ class RobotsRules:
     @property
     def named_tokens(self) -> frozenset[str]:
         """Every product token that a group names, in lower case; `*` among them."""
-        return frozenset(name for index in range(len(self._groups)) for name in self.names_of(index))
-
-    def names_of(self, group: int) -> tuple[str, ...]:
-        """Return the product tokens that a group names, in lower case, by its index."""
-        return tuple(name for value, _ in self._groups[group].agents if (name := agent_name(value)))
+        return frozenset(self._names())
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
@@ -169,6 +173,10 @@ class RobotsRules:
 
     def _selected(self, token: str) -> dict[int, tuple[bytes, int]]:
         """Return the groups that name a token, each with the naming value and its line."""
+        return self._names().get(token.lower(), {}) if token == _EVERYONE or is_token(token) else {}
+
+    def _names(self) -> dict[str, dict[int, tuple[bytes, int]]]:
+        """Return every name with its groups; made when it is first asked for."""
         if self._by_name is None:
             names: dict[str, dict[int, tuple[bytes, int]]] = {}
             for index, group in enumerate(self._groups):
@@ -177,7 +185,7 @@ class RobotsRules:
                     if name:
                         names.setdefault(name, {}).setdefault(index, (value, line))
             self._by_name = names
-        return self._by_name.get(token.lower(), {}) if token == _EVERYONE or is_token(token) else {}
+        return self._by_name
 
     def _made_for(self, token: str) -> AgentRules:
         if self.problem:

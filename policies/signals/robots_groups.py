@@ -22,6 +22,17 @@ from policies.signals.robots_octets import shown
 IGNORED_LIMIT = 100
 """Ignored lines that are kept with their text; all are counted."""
 
+MOST_LINES = 40_000
+"""Lines with anything in them that a file may have; the longest real file that we know has 20,000.
+
+With more, a file of 500 KiB has fewer than thirteen octets a line, which is no file that anybody writes.
+A file beyond it cannot be read, and that refuses everything; it bounds the time that a hostile file costs.
+"""
+
+# What a line without a colon must begin with to say anything at all: the first letter of a rule, or the first
+# octet of a Unicode blank before it.
+_MAY_LACK_COLON = frozenset(bytes((octet,)) for octet in b"dDuUaA\xc2\xe1\xe2\xe3")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredLine:
@@ -51,33 +62,51 @@ class GroupReader:
         self.ignored_count = 0
         self._open = False  # whether a further User-agent line still belongs to the last group
 
-    def read(self, octets: bytes) -> None:
-        """Read every line; a line ends with CR, LF or CRLF and with nothing else."""
+    def read(self, octets: bytes) -> str:
+        """Read every line; a line ends with CR, LF or CRLF and with nothing else.
+
+        Return "", or in words why nothing was read.
+        """
         exact = EXACT_FIELDS
-        for number, raw in enumerate(octets.splitlines(), 1):
+        lines = octets.splitlines()
+        if (
+            len(lines) - lines.count(b"") > MOST_LINES
+            and sum(map(bool, map(bytes.strip, lines))) > MOST_LINES
+        ):
+            return f"more than {MOST_LINES} lines that are not empty"
+        for number, raw in enumerate(lines, 1):
+            if not raw or raw.isspace():
+                continue
             content = (raw.partition(b"#")[0] if b"#" in raw else raw).strip()
             if not content:
                 continue
             key, colon, value = content.partition(b":")
+            if not colon and content[:1] not in _MAY_LACK_COLON:
+                self._ignore(number, raw, "no field name and colon")
+                continue
             kind = exact.get(key.rstrip().lower()) if colon else None
             if kind is None:
                 kind, key, value = read_lenient(content)
             else:
                 value = value.strip()
-            if kind is Field.DISALLOW or kind is Field.ALLOW:
-                self._rule(kind is Field.ALLOW, value, number, raw)
-            elif kind is Field.USER_AGENT:
-                if not self._open:
-                    self.groups.append(Group())
-                    self._open = True
-                self.groups[-1].agents.append((value, number))
-            elif kind is Field.OTHER:
-                self._other(key, value, number, raw)
-            elif kind is Field.NOT_GRANTING:
-                self._open = False
-                self._ignore(number, raw, "a permission must be written as Allow:")
-            else:
-                self._ignore(number, raw, "no field name and colon")
+            self._take(kind, key, value, number, raw)
+        return ""
+
+    def _take(self, kind: Field, key: bytes, value: bytes, number: int, raw: bytes) -> None:
+        if kind is Field.DISALLOW or kind is Field.ALLOW:
+            self._rule(kind is Field.ALLOW, value, number, raw)
+        elif kind is Field.USER_AGENT:
+            if not self._open:
+                self.groups.append(Group())
+                self._open = True
+            self.groups[-1].agents.append((value, number))
+        elif kind is Field.OTHER:
+            self._other(key, value, number, raw)
+        elif kind is Field.NOT_GRANTING:
+            self._open = False
+            self._ignore(number, raw, "a permission must be written as Allow:")
+        else:
+            self._ignore(number, raw, "no field name and colon")
 
     def _rule(self, allow: bool, value: bytes, number: int, raw: bytes) -> None:
         self._open = False

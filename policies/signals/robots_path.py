@@ -11,7 +11,7 @@ Pure; raises nothing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
@@ -21,6 +21,7 @@ _TO_REWRITE = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~:/?@!&'()+,;=]")
 
 _PLAIN_URL = re.compile(r"https?://[^/?#]+(/[A-Za-z0-9\-._~:/?@!&'()+,;=]*)")
 _URL = re.compile(r"(?is:https?://([^/?#]*)([^#]*))")
+_PLAIN_WITH_STARS = re.compile(rb"[A-Za-z0-9\-._~:/?@!&'()+,;=*]*")
 _PLAIN_PATTERN = re.compile(rb"[A-Za-z0-9\-._~:/?@!&'()+,;=]*")
 
 
@@ -81,9 +82,8 @@ def judged_path(url: str) -> str | None:
     return f"{path}{mark}{query}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PathPattern:
-    """A compiled path pattern.
+class PathPattern(NamedTuple):
+    """A compiled path pattern; a named tuple, because a file has thousands of them.
 
     `prefix` is what stands before the first `*`; `pieces` what stands between and behind the stars
     (None without a star); `anchored` says whether it ends in `$`; `octets` is the length that decides
@@ -122,12 +122,20 @@ class PathPattern:
         return not last or path.find(last, position) >= 0
 
 
+def plain_prefix(value: bytes) -> str | None:
+    """Return the prefix that a pattern stands for when it needs no rewriting, else None: most need none."""
+    return value.decode("ascii") if _PLAIN_PATTERN.fullmatch(value) else None
+
+
 def compile_pattern(value: bytes) -> PathPattern:
     """Return the pattern of a rule's value; every octet string has one."""
     anchored = value.endswith(b"$")
     if anchored:
         value = value[:-1]
-    literals = [normal_octets(piece) for piece in value.split(b"*")]
+    if _PLAIN_WITH_STARS.fullmatch(value):
+        literals = value.decode("ascii").split("*")
+    else:
+        literals = [normal_octets(piece) for piece in value.split(b"*")]
     # A literal `$` is one octet of specificity although its normal form `%24` has three.
     octets = sum(map(len, literals)) + len(literals) - 1 + anchored - 2 * value.count(b"$")
     pieces = None

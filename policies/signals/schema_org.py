@@ -27,10 +27,13 @@ _JSON_LD = ("ld+json", "json+ld", "jsonld")
 
 
 def _in_scripts(page: Page) -> Iterator[AccessStatement]:
+    """Yield what the scripts of a page say; one that repeats another word for word is read once."""
+    read: set[str] = set()
     for tag in page.tags:
         if tag.name == "script" and not tag.closing and tag.content_end > tag.end:
             kind = tag.attributes().get("type", "").lower()
-            if any(word in kind for word in _JSON_LD):
+            if any(word in kind for word in _JSON_LD) and tag.content not in read:
+                read.add(tag.content)
                 yield from find_in_script(tag.text, tag.end, tag.content_end)
 
 

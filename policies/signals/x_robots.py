@@ -78,9 +78,9 @@ def _line(value: str, token: str, now_us: int) -> list[Statement]:
 def _draft_line(value: str, token: str) -> list[Statement]:
     """Return the restrictions of `*=noindex; ExampleBot=(nosnippet)`; no name means everybody."""
     place = Place(family=Family.X_ROBOTS_TAG, source=Source.HEADER, text=f"{DRAFT_FIELD}: {value[:500]}")
-    found: list[Statement] = []
+    found = _beyond(value[READ_LIMIT:], place) if len(value) > READ_LIMIT else []
     scope = ""
-    for member in _MEMBER.finditer(value):
+    for member in _MEMBER.finditer(value[:READ_LIMIT]):
         name, equals, words = member[0].partition("=")
         if equals:
             scope = name.strip().lower()

@@ -21,6 +21,7 @@ from policies.signals.content_usage import (
 from policies.signals.peer_blocks import AiUse, read_peer_blocks
 from policies.signals.request_rate import parse_rate, read_request_rates
 from policies.signals.robots import parse_robots
+from policies.signals.robots_groups import MOST_LINES
 from policies.signals.robots_noindex import read_ai_prohibitions, read_noindex
 from policies.signals.statement import Problem, Source, Stance
 from policies.signals.visit_time import read_visit_times
@@ -380,6 +381,23 @@ def test_the_lines_of_any_file_are_read_without_raising(octets, token):
     read_noindex(rules, token).decide("/a")
     read_ai_prohibitions(rules, token).decide(None)
     read_peer_blocks(rules, token, load_ai_agents()).refused(AiUse.TRAINING, "https://example.com/")
+
+
+def test_refusals_behind_what_is_read_of_a_signal_count():
+    (found,) = in_force(parse_signal_header(["x" * 20_000 + ", AI-Train = no, search=yes, ai-input=nothing"]))
+    assert (found.use, found.denies, found.problem) == ("ai-train", True, Problem.BEYOND_LIMIT)
+    filler = "".join(f"Content-Signal: search=yes, x{number}=no\n" for number in range(1_000))
+    text = f"User-agent: *\n{filler}Content-Signal: use=reference\n"
+    assert by_use(signals(text)) == {"search": Stance.ALLOW, "use": (Stance.DENY, "reference")}
+
+
+def test_a_file_with_more_lines_than_anybody_writes_refuses_everything():
+    allowing = b"User-agent: *\nAllow: /\n"
+    rules = parse_robots(allowing + b"a:\n" * MOST_LINES)
+    assert rules.problem
+    assert not rules.judge(TOKEN, "https://example.com/").allowed
+    for filler in (b"\n" * 400_000, b" \r\n" * 100_000, b"a:\n" * (MOST_LINES - 2)):
+        assert parse_robots(allowing + filler).judge(TOKEN, "https://example.com/").allowed
 
 
 def test_a_file_that_cannot_be_read_has_no_lines():

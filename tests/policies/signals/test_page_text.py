@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.signals.page_text import declared_charset, decode_narrow, wide_codec
+from policies.signals.page_text import declared_charset, decode_narrow, line_at, wide_codec
 
 TEXT = "<html>表示と予約</html>"
 
@@ -33,3 +33,10 @@ def test_line_ends_and_zero_octets_are_those_of_html():
 def test_no_octets_and_no_label_raise(octets, label):
     decode_narrow(octets, declared_charset(f"text/html; charset={label}"))
     wide_codec(octets, declared_charset(f"charset={label}"))
+
+
+@given(st.lists(st.sampled_from(["\n", "a", "ツ" * 3000, "b" * 9000, "\n" * 5000]), max_size=8), st.data())
+def test_the_line_of_a_position_counts_the_line_ends_before_it(parts, data):
+    text = "".join(parts)
+    position = data.draw(st.integers(0, len(text)))
+    assert line_at(text, position) == text[:position].count("\n") + 1
