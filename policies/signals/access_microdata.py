@@ -22,6 +22,8 @@ from policies.signals.page_markup import VOID, Tag
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# Restrictions that are handed back of one page.
+_REPORTED = 20
 # Elements whose own end is often left out: opening the same one again closes it.
 _CLOSED_BY_NEXT = frozenset(("p", "li", "dt", "dd", "tr", "td", "th", "option"))
 _BESIDE_THE_PAGE = frozenset(("aside", "nav", "footer"))
@@ -139,10 +141,17 @@ def _declared(
 
 
 def find_in_tags(tags: Sequence[Tag]) -> Iterator[AccessStatement]:
-    """Yield what microdata and RDFa say about the page, in the order of the page."""
+    """Yield what microdata and RDFa say about the page, in the order of the page.
+
+    Behind `_REPORTED` restrictions there is nothing more to learn: the page is restricted.
+    """
     reader = _Reader()
+    reported = 0
     for tag in tags:
         if tag.closing:
             reader.close(tag.name)
         elif (statement := reader.enter(tag)) is not None:
             yield statement
+            reported += statement.restricts
+            if reported == _REPORTED:
+                return

@@ -48,7 +48,7 @@ LINES_READ = 1_000
 _WORDS = {"yes": Stance.ALLOW, "no": Stance.DENY}
 _SEPARATORS = str.maketrans(",;\t\r\n\f\v", "       ")
 _REFUSAL = re.compile(
-    r"(?<![a-z-])(?:(ai-train|ai-input|search)\s{0,9}=\s{0,9}no|use\s{0,9}=\s{0,9}(immediate|reference))(?![a-z])"
+    r"(?:(ai-train|ai-input|search)\s{0,9}=\s{0,9}no|use\s{0,9}=\s{0,9}(immediate|reference))(?![a-z])"
 )
 _QUOTES = "\"'"
 

@@ -58,7 +58,7 @@ _CHARSET = re.compile(r"charset[ \t]*=[ \t]*[\"']?[ \t]*([A-Za-z0-9_.:-]{1,40})"
 _META_CHARSET = re.compile(
     rb"charset[ \t\r\n]{0,9}=[ \t\r\n]{0,9}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 )
-_BLOCK = 8_192
+_BLOCK = 1_024
 _PRESCAN = 4096
 _ZERO_SAMPLE = 256
 
