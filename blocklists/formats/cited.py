@@ -7,6 +7,7 @@ Pure; raises only the errors of `names`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from datetime import date, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +25,8 @@ _OWN = ("pattern", "match", "action")
 FIELDS: frozenset[str] = frozenset({*_OWN, *(field.name for field in fields(RowDetails))})
 _DATES = frozenset({"decision_date", "valid_from", "valid_until"})
 _MAX_FIELD = 2_000
+# Every field ends in a record and on a terminal: C0, C1, and the surrogates that JSON can escape.
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _Kind = TypeVar("_Kind", Match, Weight, EntryAction)
 
 
@@ -39,6 +42,8 @@ def read_cited(
     for name, value in given.items():
         if len(value) > _MAX_FIELD:
             raise NotUnderstoodError(f"`{name}` is longer than {_MAX_FIELD} characters")
+        if _UNWRITABLE.search(value):
+            raise NotUnderstoodError(f"`{name}` holds a control character or half a character")
     dates = {name: _day(name, given[name], date_format) for name in _DATES & given.keys()}
     weight = _member(Weight, "weight", given["weight"]) if "weight" in given else None
     details = RowDetails(
