@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.aio import AsyncLog
     from crawler.pacer import LeftAlone, Pacer
     from crawler.refusals import Refusals
+    from crawler.rights_files import RightsFiles
     from crawler.site_files import SiteFiles
     from policies.agents import LoadedAgent
 
@@ -75,6 +76,7 @@ class Checkpoint:
         self.tally = Tally()
         self.refusals: Refusals | None = None
         self.site_files: SiteFiles | None = None
+        self.rights_files: RightsFiles | None = None
         self.on_log_failure: Callable[[SekishoError], None] | None = None
         self.armed = False  # the guard says so when everything is in place and recorded
         self.intent = Intent(token=agent.policy.token, purposes=frozenset(agent.policy.purposes))

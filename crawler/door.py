@@ -52,6 +52,18 @@ class GuardedHandlers(DownloadHandlers):
         super().__init__(crawler)
         self._checkpoint = Checkpoint.of(crawler)
 
+    def _load_handler(self, scheme: str, skip_lazy: bool = False) -> Any:  # noqa: ANN401 - Scrapy's type is wider
+        """Load a handler that sends what it is given once.
+
+        Twisted's connection pool sends a GET again by itself when the server closes a kept connection; one
+        decision would then be two requests. Scrapy's retry asks for a decision of its own instead.
+        """
+        handler: Any = super()._load_handler(scheme, skip_lazy)
+        pool: Any = getattr(handler, "_pool", None)
+        if pool is not None and hasattr(pool, "retryAutomatically"):
+            pool.retryAutomatically = False
+        return handler
+
     def _refuse(self, request: Request, why: str) -> SekishoSkip:
         """Record that a request without a fitting permit stood at the door."""
         facts = request_facts(request, RequestKind.PAGE, self._checkpoint.agent.policy.user_agent)

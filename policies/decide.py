@@ -17,10 +17,11 @@ Pure: imports no Scrapy and reads no clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from blocklists.entry import BLOCKING
-from policies.rights_rules import REQUEST_RIGHTS, judge_request_rights
+from policies.rights_rules import FILE_RIGHTS, REQUEST_RIGHTS, judge_file_rights, judge_request_rights
 from policies.rules.crawl_delay import judge_crawl_delay_of
 from policies.rules.piracy import judge_piracy
 from policies.rules.robots import judge_robots
@@ -34,11 +35,12 @@ if TYPE_CHECKING:
     from blocklists.matcher import Matcher
     from blocklists.profile import Profile
     from policies.facts import RequestFacts
+    from policies.rights_rules import FilesOfRights
     from policies.rules.judged_rows import Intent
     from policies.rules.robots import RobotsReadings
     from policies.signals.peer_blocks import AiAgent
 
-REQUEST_RULES = ("scope", "piracy", "robots", "crawl_delay", *REQUEST_RIGHTS)
+REQUEST_RULES = ("scope", "piracy", "robots", "crawl_delay", *REQUEST_RIGHTS, *FILE_RIGHTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +61,26 @@ class Standing:
     agents: tuple[AiAgent, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSide:
+    """What one origin says: its robots.txt, and its files of rights (None: not evaluated)."""
+
+    readings: RobotsReadings
+    files: FilesOfRights | None
+
+
 def judge_request(
-    request: RequestFacts, standing: Standing, readings: RobotsReadings | None, *, now_us: int
+    request: RequestFacts,
+    standing: Standing,
+    readings: RobotsReadings | None,
+    files: FilesOfRights | None = None,
+    *,
+    now_us: int,
 ) -> Assessment:
     """Return what the rules say of a request, in order, up to the first that does not let it pass.
 
     `readings` are those of the robots.txt of the request's origin; None means that there are none, and then
-    nothing may be fetched.
+    nothing may be fetched. `files` are its files of rights; without them what they say is not evaluated.
     """
     file = readings.file if readings else None
     steps: tuple[Callable[[], Verdict], ...] = (
@@ -79,16 +94,20 @@ def judge_request(
         verdicts.append(ask())
         if not verdicts[-1].action.passes:
             break
-    if verdicts[-1].action.passes and standing.intent is not None:
-        for verdict in judge_request_rights(
-            request,
-            readings,
-            standing.intent,
-            standing.agents,
-            longest_delay=standing.longest_delay,
-            now_us=now_us,
-        ):
-            verdicts.append(verdict)
-            if not verdict.action.passes:
-                break
+    if not verdicts[-1].action.passes or standing.intent is None:
+        return Assessment(verdicts=tuple(verdicts))
+    said = judge_request_rights(
+        request,
+        readings,
+        standing.intent,
+        standing.agents,
+        longest_delay=standing.longest_delay,
+        now_us=now_us,
+    )
+    if files is not None:
+        said = chain(said, judge_file_rights(request, files, standing.intent))
+    for verdict in said:
+        verdicts.append(verdict)
+        if not verdict.action.passes:
+            break
     return Assessment(verdicts=tuple(verdicts))

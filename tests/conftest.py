@@ -17,6 +17,8 @@ def web() -> Iterator[Web]:
     """A loopback web that remembers what it received."""
     with Web() as running:
         yield running
+    # Whatever a test looks at: nothing of any kind is asked of a listed domain.
+    assert [one for one in running.rights_received if one.host.endswith("pirate.localhost")] == []
 
 
 @pytest.fixture

@@ -23,11 +23,11 @@ from crawler.commands.explain_text import explanation_members, explanation_text
 from crawler.decisionlog.location import log_url
 from policies.ai_agents import load_ai_agents
 from policies.console import OutputFormat, as_json, as_jsonl
-from policies.decide import REQUEST_RULES, Standing, judge_request
+from policies.decide import REQUEST_RULES, SiteSide, Standing, judge_request
 from policies.facts import RequestFacts
-from policies.rights_rules import REQUEST_RIGHTS
+from policies.rights_rules import FILE_RIGHTS, REQUEST_RIGHTS
 from policies.rules.judged_rows import Intent
-from policies.rules.robots import RobotsReadings, read_rules
+from policies.rules.robots import read_rules
 from policies.signals.robots_fetch import read_robots_answer
 from policies.vocabulary import Origin, Purpose, RequestKind
 
@@ -52,7 +52,7 @@ class Bench:
 
     standing: Standing
     user_agent: str
-    readings: Mapping[Origin, RobotsReadings]
+    sides: Mapping[Origin, SiteSide]
     rules: tuple[str, ...] = ()  # of interest; empty means all
 
 
@@ -114,8 +114,9 @@ def _judge(url: str, bench: Bench) -> Assessment:
         origin=origin,
         carries_credentials="@" in authority,
     )
-    readings = bench.readings.get(origin) if origin else None
-    return judge_request(facts, bench.standing, readings, now_us=time.time_ns() // 1000)
+    side = bench.sides.get(origin) if origin else None
+    readings, files = (side.readings, side.files) if side else (None, None)
+    return judge_request(facts, bench.standing, readings, files, now_us=time.time_ns() // 1000)
 
 
 def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes: Sequence[Purpose]) -> Bench:
@@ -128,7 +129,7 @@ def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes:
         body = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    readings: dict[Origin, RobotsReadings] = {}
+    sides: dict[Origin, SiteSide] = {}
     for origin in {origin_of(url) for url in urls} - {None}:
         address = f"{origin}/robots.txt"
         file = read_robots_answer(
@@ -142,7 +143,7 @@ def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes:
             error=None,
         )
         if origin is not None:
-            readings[origin] = read_rules(file)
+            sides[origin] = SiteSide(readings=read_rules(file), files=None)
     intent = Intent(token=token, purposes=frozenset(purposes)) if purposes else None
     standing = Standing(
         token=token,
@@ -153,9 +154,11 @@ def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes:
         agents=load_ai_agents(),
     )
     rules = tuple(
-        rule for rule in REQUEST_RULES if rule != "piracy" and (intent or rule not in REQUEST_RIGHTS)
+        rule
+        for rule in REQUEST_RULES
+        if rule != "piracy" and rule not in FILE_RIGHTS and (intent or rule not in REQUEST_RIGHTS)
     )
-    return Bench(standing=standing, user_agent=token, readings=readings, rules=rules)
+    return Bench(standing=standing, user_agent=token, sides=sides, rules=rules)
 
 
 def _bench_of_agent(arguments: Namespace, urls: Sequence[str]) -> Bench:
@@ -167,12 +170,12 @@ def _bench_of_agent(arguments: Namespace, urls: Sequence[str]) -> Bench:
     site = explain_sites.load_site(arguments, url)
     origins = sorted({origin for origin in map(origin_of, urls) if origin is not None}, key=str)
     wanted = [origin for origin in origins if not site.stops_before_robots(origin)]
-    readings = (
-        explain_sites.readings_from_log(url, wanted)
+    sides = (
+        explain_sites.said_in_log(url, wanted)
         if arguments.offline
-        else explain_sites.readings_from_sites(site, wanted)
+        else explain_sites.said_by_sites(site, wanted)
     )
-    return Bench(standing=site.standing, user_agent=site.user_agent, readings=readings)
+    return Bench(standing=site.standing, user_agent=site.user_agent, sides=sides)
 
 
 def run(arguments: Namespace) -> int:

@@ -18,8 +18,8 @@ from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.reader import LogReader
 from policies.agents import has_placeholder_contact, load_agent
 from policies.ai_agents import load_ai_agents
-from policies.decide import Standing
-from policies.facts import RequestFacts
+from policies.decide import SiteSide, Standing
+from policies.facts import RequestFacts, RobotsAccess
 from policies.rules.judged_rows import Intent
 from policies.rules.piracy import judge_piracy
 from policies.rules.robots import read_rules
@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
     from scrapy.settings import Settings
 
-    from policies.rules.robots import RobotsReadings
     from policies.vocabulary import Origin
+
+
+# Where robots.txt itself could not be had or is refused, no page is judged and nothing more is asked for.
+_ANSWERED = frozenset({RobotsAccess.RULES, RobotsAccess.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +100,8 @@ def load_site(arguments: Namespace, log: str) -> Site:
     return Site(standing=standing, user_agent=agent.policy.user_agent, settings=settings)
 
 
-def readings_from_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, RobotsReadings]:
-    """Ask each origin for its robots.txt, recorded and through the door, and return what they say."""
+def said_by_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, SiteSide]:
+    """Ask each origin for robots.txt and its files of rights, recorded and through the door."""
     if not origins:
         return {}
     from scrapy import Spider  # noqa: PLC0415
@@ -106,16 +109,20 @@ def readings_from_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, R
 
     from crawler.checkpoint import Checkpoint  # noqa: PLC0415
 
-    found: dict[Origin, RobotsReadings] = {}
+    found: dict[Origin, SiteSide] = {}
 
     class ExplainSpider(Spider):
         name = "explain"
 
         async def start(self) -> AsyncIterator[Any]:
-            site_files = Checkpoint.of(self.crawler).site_files
-            if site_files is not None:
-                for origin in origins:
-                    found[origin] = (await site_files.robots(origin)).readings
+            checkpoint = Checkpoint.of(self.crawler)
+            site_files = checkpoint.site_files
+            for origin in origins if site_files is not None else ():
+                robots = await site_files.robots(origin)  # type: ignore[union-attr] # asked just above
+                files = None
+                if checkpoint.rights_files is not None and robots.file.access in _ANSWERED:
+                    files = await checkpoint.rights_files.rights(origin)
+                found[origin] = SiteSide(readings=robots.readings, files=files)
             return
             yield  # type: ignore[unreachable] # makes it an asynchronous generator, as Scrapy wants
 
@@ -132,9 +139,9 @@ ORDER BY r.ts_us DESC LIMIT 1
 """
 
 
-def readings_from_log(log: str, origins: Sequence[Origin]) -> dict[Origin, RobotsReadings]:
+def said_in_log(log: str, origins: Sequence[Origin]) -> dict[Origin, SiteSide]:
     """Return what the newest robots.txt of each origin in the log says; an origin without one is left out."""
-    found: dict[Origin, RobotsReadings] = {}
+    found: dict[Origin, SiteSide] = {}
     with LogReader.open(log) as reader:
         for origin in origins:
             address = f"{origin}/robots.txt"
@@ -153,5 +160,5 @@ def readings_from_log(log: str, origins: Sequence[Origin]) -> dict[Origin, Robot
                 hops=0,
                 error=None if document else "its octets are not in the log",
             )
-            found[origin] = read_rules(file)
+            found[origin] = SiteSide(readings=read_rules(file), files=None)
     return found

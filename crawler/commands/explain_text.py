@@ -66,7 +66,7 @@ def explanation_text(url: str, assessment: Assessment, rules: Sequence[str] = ()
         verdict = by_rule.get(rule)
         head = f"  {number:>2} {rule:<16}"
         if verdict is None:
-            lines.append(f"{head} not reached")
+            lines.append(f"{head} {'not evaluated' if passes else 'not reached'}")
             continue
         state = "ok" if verdict.action.passes else verdict.action.value.upper()
         detail = [line for evidence in verdict.evidence for line in _evidence_lines(evidence)]

@@ -1,7 +1,8 @@
 """Rights: asks what a site says of the use of its content, in robots.txt, in headers and in the page.
 
-Before the request, after `robots.py`, the lines of robots.txt beside its rules; on the answer, decoded, its
-headers, its meta elements and the file itself. What a purpose of the agent is refused is not kept.
+Before the request, after `robots.py`, the lines of robots.txt beside its rules and the site's files of
+rights; on the answer, decoded, its headers, its meta elements and the file itself. What a purpose of the agent
+is refused is not kept.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from typing import TYPE_CHECKING
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
-from policies.rights_rules import REQUEST_RIGHTS, judge_request_rights, judge_response_rights
+from crawler.rights_files import RightsFiles, families_for
+from policies.rights_rules import (
+    FILE_RIGHTS,
+    REQUEST_RIGHTS,
+    judge_file_rights,
+    judge_request_rights,
+    judge_response_rights,
+)
 from policies.rules.request_rate import longest_pause
 from policies.signals.page_markers import open_page
 from policies.vocabulary import Action, Assessment, Reason, RequestKind, Verdict
@@ -29,23 +37,31 @@ if TYPE_CHECKING:
 
 # Files of our own errands are read for compliance only: what they may be used for is not the question.
 _ERRAND = tuple(
-    Verdict(rule=rule, action=Action.FETCH, reason=Reason.NOT_APPLICABLE) for rule in REQUEST_RIGHTS
+    Verdict(rule=rule, action=Action.FETCH, reason=Reason.NOT_APPLICABLE)
+    for rule in (*REQUEST_RIGHTS, *FILE_RIGHTS)
 )
 
 
 class RightsMiddleware:
     """See the module."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
+    def __init__(self, crawler: Crawler) -> None:
+        checkpoint = self._checkpoint = Checkpoint.of(crawler)
+        if checkpoint.site_files is None:
+            raise SetupError("rights were set up before robots: the middlewares are out of order")
+        # An agent whom no file of rights concerns asks for none.
+        self._files: RightsFiles | None = None
+        if families_for(checkpoint.intent):
+            self._files = RightsFiles(crawler, checkpoint, checkpoint.site_files, checkpoint.intent)
+        checkpoint.rights_files = self._files
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Build it for a guarded crawl."""
-        return cls(Checkpoint.of(crawler))
+        return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        """Ask what the site's robots.txt says of the use of this address."""
+        """Ask what the site's robots.txt and its files of rights say of the use of this address."""
         checkpoint = self._checkpoint
         visit = checkpoint.visit(request)
         if visit is None or visit.facts.origin is None:
@@ -54,7 +70,7 @@ class RightsMiddleware:
             for verdict in _ERRAND:
                 checkpoint.consult(request, verdict)
             return
-        readings = visit.readings
+        readings, origin = visit.readings, visit.facts.origin
         if readings is None:
             raise SetupError("rights were asked before robots: the middlewares are out of order")
         verdicts = self._judge(visit, readings)
@@ -65,12 +81,16 @@ class RightsMiddleware:
             verdicts = self._judge(visit, readings)
         for verdict in verdicts:
             checkpoint.consult(request, verdict)
-        now_us = checkpoint.clock.now_us()
-        pause = longest_pause(readings, checkpoint.intent.token, now_us=now_us)
-        checkpoint.pacer.learn(visit.facts.origin, pause or 0.0)
+        pause = longest_pause(readings, checkpoint.intent.token, now_us=checkpoint.clock.now_us())
+        checkpoint.pacer.learn(origin, pause or 0.0)  # before anything else is asked for there
+        files = None
+        if self._files is not None:
+            files = self._files.usable(origin) or await self._files.rights(origin)
+        for verdict in judge_file_rights(visit.facts, files, checkpoint.intent):
+            checkpoint.consult(request, verdict)
 
     def _judge(self, visit: Visit, readings: RobotsReadings) -> list[Verdict]:
-        """Return the verdicts up to the first that does not pass."""
+        """Return what robots.txt says beside its rules, up to the first verdict that does not pass."""
         checkpoint = self._checkpoint
         verdicts: list[Verdict] = []
         for verdict in judge_request_rights(
@@ -81,8 +101,8 @@ class RightsMiddleware:
             longest_delay=checkpoint.longest_delay,
             now_us=checkpoint.clock.now_us(),
         ):
-            verdicts.append(checkpoint.waive(visit, verdict, passed=Action.FETCH))
-            if not verdicts[-1].action.passes:
+            verdicts.append(verdict)
+            if not checkpoint.waive(visit, verdict, passed=Action.FETCH).action.passes:
                 break
         return verdicts
 

@@ -112,3 +112,40 @@ def test_outside_the_hours_that_a_site_names_its_pages_are_put_off_and_not_asked
     assert put_off
     for one in put_off:
         assert "/x" not in web.paths(one.host)
+
+
+def test_files_of_rights_are_asked_for_before_the_first_page_and_obeyed(web, project):
+    web.hides_rights = False
+    json_type = (("Content-Type", "application/json"),)
+    xml_type = (("Content-Type", "application/rsl+xml"),)
+    text_type = (("Content-Type", "text/plain"),)
+    reply = type(page())
+    tdm = b'[{"location": "/x", "tdm-reservation": 1}, {"location": "*", "tdm-reservation": 0}]'
+    web.site("tdmrep.localhost", "", x=page(), y=page())
+    web.add("tdmrep.localhost", "/.well-known/tdmrep.json", reply(200, json_type, tdm))
+    web.site("aitxt.localhost", "", x=page())
+    web.add("aitxt.localhost", "/ai.txt", reply(200, text_type, b"User-Agent: *\nDisallow: /\n"))
+    web.site("trust.localhost", "", x=page())
+    web.add("trust.localhost", "/trust.txt", reply(200, text_type, b"datatrainingallowed=no\n"))
+    licence = web.url("rsl.localhost", "/l.xml")
+    web.site("rsl.localhost", f"User-agent: *\nDisallow:\nLicense: {licence}\n", x=page())
+    rsl = (
+        b'<rsl xmlns="https://rslstandard.org/rsl"><content url="/"><license>'
+        b'<permits type="usage">search</permits></license></content></rsl>'
+    )
+    web.add("rsl.localhost", "/l.xml", reply(200, xml_type, rsl))
+    hosts = ("tdmrep", "aitxt", "trust", "rsl")
+    crawl = project.crawl(
+        *(web.url(f"{host}.localhost", "/x") for host in hosts), web.url("tdmrep.localhost", "/y")
+    )
+    reasons = {host: crawl.reason(web.url(f"{host}.localhost", "/x")) for host in hosts}
+    assert reasons == {
+        "tdmrep": "tdm_reservation", "aitxt": "ai_txt", "trust": "trust_txt", "rsl": "licence_terms",
+    }  # fmt: skip
+    assert [path for path in web.paths() if path in {"/x", "/y"}] == ["/y"]
+    assert crawl.kept() == [web.url("tdmrep.localhost", "/y")]
+    order = web.paths("tdmrep.localhost")
+    assert order[0] == "/robots.txt"
+    assert order[-1] == "/y"
+    decided = {one.url for one in crawl.of(stage="request", verdict="fetch")}
+    assert {web.url(one.host, one.path) for one in web.received} <= decided

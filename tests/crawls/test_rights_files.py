@@ -46,8 +46,9 @@ RSL = '<rsl xmlns="https://rslstandard.org/rsl"><content url="/"><license>%s</li
 
 
 @pytest.fixture
-def ask(project):
+def ask(web, project):
     """Return what the rights of some addresses come to, and the crawl that asked."""
+    web.hides_rights = False
     project.write("spiders/rights.py", SPIDER)
     project.append("project_settings.py", "\nSEKISHO_ROBOTS_TIMEOUT = 3\n")
 

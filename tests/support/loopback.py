@@ -66,11 +66,23 @@ def robots(text: str | bytes, *, status: int = 200, headers: tuple[tuple[str, st
 Answerer = Callable[[Received], "Reply | Awaitable[Reply]"]
 
 
+FILES_OF_RIGHTS = frozenset(
+    {"/.well-known/tdmrep.json", "/ai.txt", "/.well-known/ai.txt", "/trust.txt", "/.well-known/trust.txt"}
+)
+
+
 class Web:
-    """See the module. A context manager; `received` is complete once the crawl has ended."""
+    """See the module. A context manager; `received` is complete once the crawl has ended.
+
+    Every guarded crawl asks each origin for its files of rights. Where a test gives none, these requests are
+    answered with 404 and noted in `rights_received`, so that `received` holds what the test is about; with
+    `hides_rights` off they are requests like any other.
+    """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
+        self.rights_received: list[Received] = []
+        self.hides_rights = True
         self.replies: dict[tuple[str, str], Reply | Answerer] = {}
         self.default: Reply | Answerer = Reply(404, (("Content-Type", "text/plain"),), b"no such page")
         self.port = 0
@@ -151,6 +163,11 @@ class Web:
         }
         host = headers.get("host", "").rsplit(":", 1)[0]
         received = Received(at, host, method, target, headers)
+        if self.hides_rights and target in FILES_OF_RIGHTS and (host, target) not in self.replies:
+            self.rights_received.append(received)
+            writer.write(b"HTTP/1.1 404 X\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+            return True
         self.received.append(received)
         reply = self.replies.get((host, target), self.default)
         if callable(reply):
