@@ -17,6 +17,9 @@ LONGEST_HOURS = 7 * 24
 USUAL_HOURS = 24
 #: After a failure a list is asked for again no later than this.
 RETRY_HOURS = 6
+#: Ages of a fetched list, in days, after which a crawl warns and does not start; settings change them.
+WARN_DAYS = 14.0
+REFUSE_DAYS = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists.index import IndexChoice
+from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS
 from crawler.errors import SetupError
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ SETTINGS: dict[str, tuple[object, str]] = {
         "which legal weights block: default, strict, eu-gpai…, or a .toml file",
     ),
     "SEKISHO_LISTS_INDEX": ("auto", "how the names of compiled lists are held: auto, memory or mapped"),
-    "SEKISHO_LISTS_WARN_DAYS": (14.0, "age of a fetched list after which a crawl warns"),
-    "SEKISHO_LISTS_REFUSE_DAYS": (90.0, "age of a fetched list after which a crawl does not start"),
+    "SEKISHO_LISTS_WARN_DAYS": (WARN_DAYS, "age of a fetched list after which a crawl warns"),
+    "SEKISHO_LISTS_REFUSE_DAYS": (REFUSE_DAYS, "age of a fetched list after which a crawl does not start"),
     "SEKISHO_LISTS_WATCH_SECONDS": (5.0, "how often a crawl looks whether other lists are in force"),
     "SEKISHO_WAIVERS_FILE": (
         None,

@@ -121,22 +121,19 @@ class ListRefresh:
         self, definition: Definition, state: SourceState, last: LastGood | None
     ) -> tuple[Answer, Decision, int | None]:
         """Return the answer of the first address that brings a list, else the best of the bad ones."""
-        best: tuple[Answer, Decision, int | None] | None = None
         reviewed = self._reviewed(definition, state)
         if reviewed is not None:
             return self._judge(definition, reviewed, last)
+        tried: list[tuple[Answer, Decision, int | None]] = []
         for number, url in enumerate(definition.urls):
             # Validators belong to the address that gave them.
             known = state if url == state.address or (number == 0 and not state.address) else SourceState()
             answer = await self._ask(definition, url, conditional_headers(known))
             found = self._judge(definition, answer, last)
-            decision = found[1]
-            if not decision.tries_elsewhere():
+            if not found[1].tries_elsewhere():
                 return found
-            if best is None or (best[1].outcome is Outcome.FAILED and decision.outcome is Outcome.HELD):
-                best = found
-        assert best is not None
-        return best
+            tried.append(found)
+        return next((one for one in tried if one[1].outcome is Outcome.HELD), tried[0])
 
     def _judge(
         self, definition: Definition, answer: Answer, last: LastGood | None

@@ -18,7 +18,7 @@ from blocklists.errors import ExitCode, UsageError
 from blocklists.host import split_origin
 from blocklists.index import IndexChoice
 from blocklists.profile import DEFAULT_PROFILE, load_profile
-from blocklists.refresh_plan import Freshness, SourceState, age_words, due_at
+from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS, Freshness, SourceState, age_words, due_at
 from blocklists.refresh_sources import load_definitions
 from blocklists.refresh_state import list_ages, load_states
 from blocklists.snapshot import load_snapshot
@@ -26,7 +26,6 @@ from blocklists.store_load import ENTRIES, load_past, read_derived, read_manifes
 from blocklists.store_rows import Rows
 from crawler.commands.blocklists import project_setting
 from crawler.commands.blocklists_why import answer_members, answer_text, judge
-from crawler.config import SETTINGS
 from crawler.decisionlog.clock import SystemClock
 from policies.console import OutputFormat, as_json, as_jsonl, render, table
 
@@ -63,13 +62,17 @@ def show_status(folder: Path, arguments: Namespace) -> int:
         if wrong:
             return ExitCode.TAMPERED
     snapshot = load_snapshot(folder, now_us=now_us)
-    warn_days = arguments.warn_days if arguments.warn_days is not None else _days("SEKISHO_LISTS_WARN_DAYS")
+    warn_days = (
+        arguments.warn_days
+        if arguments.warn_days is not None
+        else _days("SEKISHO_LISTS_WARN_DAYS", WARN_DAYS)
+    )
     ages = list_ages(
         folder,
         snapshot.sources,
         now_us=now_us,
         warn_days=warn_days,
-        refuse_days=max(_days("SEKISHO_LISTS_REFUSE_DAYS"), warn_days),
+        refuse_days=max(_days("SEKISHO_LISTS_REFUSE_DAYS", REFUSE_DAYS), warn_days),
     )
     rows = _status_rows(folder, snapshot, {age.source_id: age for age in ages}, now_us)
     if arguments.format is OutputFormat.TABLE:
@@ -98,8 +101,12 @@ def _project_profile() -> str:
     return os.environ.get("SEKISHO_PROFILE") or project_setting("SEKISHO_PROFILE") or DEFAULT_PROFILE
 
 
-def _days(name: str) -> float:
-    return float(os.environ.get(name) or project_setting(name) or str(SETTINGS[name][0]))
+def _days(name: str, usual: float) -> float:
+    given = os.environ.get(name) or project_setting(name)
+    try:
+        return float(given) if given else usual
+    except ValueError:
+        raise UsageError(f"{name} = {given!r}: a number of days is needed") from None
 
 
 def _status_rows(
