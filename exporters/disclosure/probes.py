@@ -153,12 +153,15 @@ UNARMED = Probe(
 )
 
 
-# A request for a site file needs no robots verdict, so nothing else may go under that name. Redirects of a
-# robots.txt have a parent.
+# A request for a site file needs no robots verdict, so nothing else may go under that name. Redirects have a
+# parent, and so has a licence: the robots.txt or the page that names it. Lists are no sites.
 DISGUISED_PAGE = Probe(
     id="disguised_page",
-    base=f"{PERMIT} AND d.kind <> 'page'",
-    bad="d.parent_url IS NULL AND d.url NOT LIKE '%/robots.txt'",
+    base=f"{PERMIT} AND d.kind NOT IN ('page', 'list')",
+    bad=(
+        "d.parent_url IS NULL AND NOT (d.url LIKE '%/robots.txt' OR d.kind = 'site_file' AND (\n"
+        "    d.url LIKE '%/.well-known/tdmrep.json' OR d.url LIKE '%/ai.txt' OR d.url LIKE '%/trust.txt'))"
+    ),
 )
 
 

@@ -19,7 +19,7 @@ from exporters.disclosure.queries import SEGMENTS
 from policies.rules.robots import RULE
 from policies.signals.robots import RobotsRules, parse_robots
 from policies.signals.robots_fetch import LAST_GOOD_USE
-from policies.vocabulary import Origin
+from policies.vocabulary import Origin, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,7 +100,8 @@ def _cited(bases: Bases, sha256: str) -> Evidence | None:
         return None
     for verdict in assessment.verdicts:
         if verdict.rule == RULE and verdict.evidence:
-            return verdict.evidence[0]
+            # What a waiver lifts, robots.txt forbids: the grant is the evidence, nothing is to be replayed.
+            return None if verdict.reason is Reason.WAIVER_USED else verdict.evidence[0]
     return None
 
 

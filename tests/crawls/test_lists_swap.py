@@ -78,6 +78,7 @@ def test_hard_case_23_a_request_queued_before_the_update_is_judged_by_the_new_sn
 
 
 def test_an_override_takes_effect_in_a_running_crawl_and_its_use_is_in_the_record(web, project):
+    web.listed.clear()  # the override frees it
     project.append("project_settings.py", SETTINGS)
     build(project)
     web.site("slow.localhost", "User-agent: *\nCrawl-delay: 4\n")

@@ -83,6 +83,9 @@ class Web:
         self.received: list[Received] = []
         self.rights_received: list[Received] = []
         self.hides_rights = True
+        self.listed: set[str] = {
+            "pirate.localhost"
+        }  # hosts of which nothing may be asked, a file of rights neither
         self.replies: dict[tuple[str, str], Reply | Answerer] = {}
         self.default: Reply | Answerer = Reply(404, (("Content-Type", "text/plain"),), b"no such page")
         self.port = 0
