@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING
 from scrapy.exceptions import IgnoreRequest
 
 from blocklists.errors import ExitCode, SekishoError
+from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
     from policies.vocabulary import Verdict
+
+
+_APPEAL = "; listed wrongly? sekisho blocklists why HOST says how it is freed"
 
 
 class SetupError(SekishoError):
@@ -40,4 +44,5 @@ class SekishoSkip(IgnoreRequest):
             line = f" line {evidence.line}" if evidence.line else ""
             words = evidence.text or evidence.note
             where = f" ({evidence.source}{line}: {words})" if words else f" ({evidence.source}{line})"
-        super().__init__(f"{verdict.reason.value}: {url}{where}")
+        appeal = _APPEAL if verdict.reason is Reason.PIRACY_LIST else ""
+        super().__init__(f"{verdict.reason.value}: {url}{where}{appeal}")

@@ -63,8 +63,8 @@ _PASSES_AND_CONDUCT: dict[Reason, Explanation] = {
     Reason.PIRACY_LIST: _entry(
         "The host is on a list of piracy domains.",
         "ホストが海賊版サイトのリストに掲載されています。",
-        "Remove the URL from the seeds; disputes go to the authority or list that is cited.",
-        "シードからこの URL を除いてください。異議は引用されたリストまたは機関に申し立ててください。",
+        "Disputes go to the cited authority or list; sekisho blocklists why HOST shows how a site is freed.",
+        "異議は引用された機関かリストへ。解除の方法は sekisho blocklists why HOST で確認できます。",
     ),
     Reason.POLICY_SCOPE: _entry(
         "The address lies outside what the agent may visit.",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode
+from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS
 from crawler.commands.check_init import add_init_arguments, initialise
 from crawler.commands.check_parts import (
     Check,
@@ -40,6 +41,8 @@ EXAMPLES = (
 SCHEMA = "sekisho.check/1"
 _MARKS = {Status.OK: "ok", Status.NOTE: "note", Status.WARNING: "WARNING", Status.ERROR: "ERROR"}
 _DEFAULTS = {
+    "SEKISHO_LISTS_WARN_DAYS": str(WARN_DAYS),
+    "SEKISHO_LISTS_REFUSE_DAYS": str(REFUSE_DAYS),
     "SEKISHO_AGENT": "",
     "SEKISHO_POLICIES": "policies",
     "SEKISHO_BLOCKLISTS": "lists",
@@ -125,7 +128,12 @@ def run(arguments: argparse.Namespace) -> int:
     checks = [
         *check_agents(policies, token, now.date()),
         *check_changes(policies, token, now.date()),
-        *check_lists(Path(choose("SEKISHO_BLOCKLISTS", arguments.blocklists)), now),
+        *check_lists(
+            Path(choose("SEKISHO_BLOCKLISTS", arguments.blocklists)),
+            now,
+            warn_days=choose("SEKISHO_LISTS_WARN_DAYS", None),
+            refuse_days=choose("SEKISHO_LISTS_REFUSE_DAYS", None),
+        ),
         *check_log(choose("SEKISHO_LOG", arguments.log)),
         *(project.checks() if project else ()),
     ]

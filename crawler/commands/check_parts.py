@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists.errors import SekishoError
+from blocklists.refresh_plan import Freshness, age_words
+from blocklists.refresh_state import list_ages, require_fresh
 from blocklists.snapshot import load_snapshot
 from policies.agents import (
     AgentError,
@@ -163,16 +165,35 @@ def check_changes(folder: Path, token: str | None, today: date) -> Iterator[Chec
         yield Check(status=Status.OK, part="change", place=str(folder / "changes"), message=message)
 
 
-def check_lists(folder: Path, now: datetime) -> Iterator[Check]:
-    """Load the block lists as a crawl would."""
+def check_lists(folder: Path, now: datetime, *, warn_days: str, refuse_days: str) -> Iterator[Check]:
+    """Load the block lists as a crawl would, and look how old they are; ages in days, as in the settings."""
+    now_us = int(now.timestamp() * 1_000_000)
     try:
-        snapshot = load_snapshot(folder, now_us=int(now.timestamp() * 1_000_000))
+        snapshot = load_snapshot(folder, now_us=now_us)
+        ages = list_ages(
+            folder,
+            snapshot.sources,
+            now_us=now_us,
+            warn_days=float(warn_days),
+            refuse_days=max(float(refuse_days), float(warn_days)),
+        )
+        require_fresh(folder, snapshot.sources, now_us=now_us, refuse_days=float(refuse_days))
+    except ValueError:
+        given = f"SEKISHO_LISTS_WARN_DAYS = {warn_days!r}, SEKISHO_LISTS_REFUSE_DAYS = {refuse_days!r}"
+        message = f"{given}: numbers of days are needed"
+        yield Check(status=Status.ERROR, part="lists", place=str(folder), message=message)
+        return
     except SekishoError as error:
         for line in str(error).splitlines():
             yield Check(status=Status.ERROR, part="lists", place=str(folder), message=line.strip())
         return
     for notice in snapshot.notices:
         yield Check(status=Status.WARNING, part="lists", place=str(folder), message=notice)
+    for age in ages:
+        if age.freshness is not Freshness.FRESH:
+            words = f"list {age.source_id} was last confirmed {age_words(age.confirmed_at, now_us)} ago"
+            message = f"{words}; run: sekisho blocklists refresh"
+            yield Check(status=Status.WARNING, part="lists", place=str(folder), message=message)
     message = f"{len(snapshot.sources)} list(s) loaded, sha256 {snapshot.sha256[:12]}…"
     yield Check(status=Status.OK, part="lists", place=str(folder), message=message)
 

@@ -57,7 +57,7 @@ def test_the_manifest_tells_what_was_read_and_with_what(tmp_path):
         1,
         0,
     )
-    assert source["parser"] .startswith("plain/")
+    assert source["parser"].startswith("plain/")
     assert source["declared"]["weight"] == "operator"
 
 
