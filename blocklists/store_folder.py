@@ -119,7 +119,7 @@ def row_notices(one: LoadedSource) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """The entries of a list that have one term; `override` names the one override that it is."""
+    """The entries of a list that have one term; `override` names the one override and its owner."""
 
     source_id: str
     valid_from: date | None
@@ -148,7 +148,9 @@ class Term:
     def notice(self) -> str:
         """Return the sentence for entries that are outside their term."""
         if self.override:
-            return f"{self.override} ended on {self.valid_until}, so what it lifted blocks again"
+            what, _, owner = self.override.partition("\n")
+            ended = f"ended on {self.valid_until}, so what it lifted blocks again"
+            return f"list {self.source_id}: {what} {ended}; {owner} has to renew or remove it"
         term = f"{self.valid_from or 'always'} to {self.valid_until or 'always'}"
         return f"list {self.source_id}: {self.count} entries are outside their term ({term}) and do not block"
 
@@ -180,7 +182,7 @@ def list_terms(one: LoadedSource) -> list[Term]:
         override = ""
         if entry.action is EntryAction.OVERRIDE:
             where = f"{one.manifest.file}:{entry.line_no}"
-            override = f"{where} the override of {entry.authority} for {entry.pattern!r}"
+            override = f"{where} the override for {entry.pattern!r}\n{entry.authority}"
         key = (entry.valid_from, entry.valid_until, override)
         counted[key] = counted.get(key, 0) + 1
     return [
