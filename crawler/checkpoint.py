@@ -31,7 +31,7 @@ from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKin
 from policies.waivers import NO_WAIVERS, find_waiver, lift, load_waivers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -144,6 +144,15 @@ class Checkpoint:
         visit.verdicts.append(verdict)
         if not verdict.action.passes:
             raise self.refuse(visit)
+
+    def consult_all(self, request: Request, visit: Visit, verdicts: Iterable[Verdict]) -> None:
+        """Note several verdicts in order, up to the first that does not pass; see `consult`."""
+        noted = visit.verdicts
+        for verdict in verdicts:
+            if verdict.action.passes:
+                noted.append(verdict)
+            else:
+                self.consult(request, verdict)
 
     def waive(self, visit: Visit, verdict: Verdict, *, passed: Action) -> Verdict:
         """Return a verdict, lifted where the operator's waiver file says so; nothing else lifts anything."""

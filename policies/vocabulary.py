@@ -41,7 +41,7 @@ class Action(StrEnum):
     @property
     def passes(self) -> bool:
         """Whether the traveller may go on."""
-        return self in (Action.FETCH, Action.KEEP)
+        return self is Action.FETCH or self is Action.KEEP
 
 
 class RequestKind(StrEnum):

@@ -1,8 +1,8 @@
 """Rights: asks what a site says of the use of its content, in robots.txt, in headers and in the page.
 
 Before the request, after `robots.py`, the lines of robots.txt beside its rules and the site's files of
-rights; on the answer, decoded, its headers, its meta elements and the file itself. What a purpose of the agent
-is refused is not kept.
+rights; on the answer, decoded, its headers, its meta elements and the file itself. What a purpose of the
+agent is refused is not kept.
 """
 
 from __future__ import annotations
@@ -67,8 +67,7 @@ class RightsMiddleware:
         if visit is None or visit.facts.origin is None:
             raise SetupError("rights were asked before robots: the middlewares are out of order")
         if visit.facts.kind is not RequestKind.PAGE:
-            for verdict in _ERRAND:
-                checkpoint.consult(request, verdict)
+            checkpoint.consult_all(request, visit, _ERRAND)
             return
         readings, origin = visit.readings, visit.facts.origin
         if readings is None:
@@ -79,15 +78,13 @@ class RightsMiddleware:
             # The hour that the site names is near: the request is put off, not dropped.
             await asyncio.sleep(wait)
             verdicts = self._judge(visit, readings)
-        for verdict in verdicts:
-            checkpoint.consult(request, verdict)
+        checkpoint.consult_all(request, visit, verdicts)
         pause = longest_pause(readings, checkpoint.intent.token, now_us=checkpoint.clock.now_us())
         checkpoint.pacer.learn(origin, pause or 0.0)  # before anything else is asked for there
         files = None
         if self._files is not None:
             files = self._files.usable(origin) or await self._files.rights(origin)
-        for verdict in judge_file_rights(visit.facts, files, checkpoint.intent):
-            checkpoint.consult(request, verdict)
+        checkpoint.consult_all(request, visit, judge_file_rights(visit.facts, files, checkpoint.intent))
 
     def _judge(self, visit: Visit, readings: RobotsReadings) -> list[Verdict]:
         """Return what robots.txt says beside its rules, up to the first verdict that does not pass."""
@@ -102,6 +99,8 @@ class RightsMiddleware:
             now_us=checkpoint.clock.now_us(),
         ):
             verdicts.append(verdict)
+            if verdict.action.passes:
+                continue
             if not checkpoint.waive(visit, verdict, passed=Action.FETCH).action.passes:
                 break
         return verdicts
@@ -124,7 +123,7 @@ class RightsMiddleware:
             visit.response = replace(visit.response, body=response.body)
         visit.page = open_page(visit.response, checkpoint.intent.token)
         visit.rights = tuple(
-            checkpoint.waive(visit, verdict, passed=Action.KEEP)
+            verdict if verdict.action.passes else checkpoint.waive(visit, verdict, passed=Action.KEEP)
             for verdict in judge_response_rights(
                 visit.response, visit.page, checkpoint.intent, now_us=checkpoint.clock.now_us()
             )
