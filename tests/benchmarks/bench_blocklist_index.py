@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import time
 from functools import partial
+from operator import itemgetter
 
 import pytest
 
@@ -109,12 +111,12 @@ def test_a_million_names(folder, names, asked):
     hosts, path = asked
 
     def compile_it():
+        shutil.rmtree(folder / "snapshots", ignore_errors=True)
         with store.locked(folder):
             return build_snapshot(folder, now_us=0, index=IndexChoice.MAPPED)
 
-    seconds, built = timed(compile_it)
-    show(f"compile {built.entries:,} names (rows, index, raw list)", seconds, "s")
-    compiled = seconds
+    compiled, built = min((timed(compile_it) for _ in range(2)), key=itemgetter(0))
+    show(f"compile {built.entries:,} names (rows, index, raw list)", compiled, "s")
     for name in ("names", "index.marisa", "entries.sqlite", "raw/big.gz"):
         show(f"  {name}", (built.path / name).stat().st_size / 1e6, "MB")
 
