@@ -17,7 +17,7 @@ from blocklists.entry import Match
 from blocklists.errors import ListError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class IndexChoice(StrEnum):
@@ -114,16 +114,26 @@ class SetIndex:
 
 
 def collect_names(
-    keys: Iterable[tuple[str, Match]], plain: Iterable[tuple[Match, Iterable[str]]] = ()
+    keys: Iterable[tuple[str, Match]], columns: Iterable[tuple[Match, Sequence[str]]] = ()
 ) -> Names:
-    """Return the names of (host, match) pairs, and of whole columns of hosts with one match, sorted."""
-    kinds: dict[Kind, set[str]] = {kind: set() for kind in Kind}
+    """Return the names of (host, match) pairs and of whole columns of hosts with one match, sorted.
+
+    No host is there twice in one column.
+    """
+    given: dict[Kind, list[Sequence[str]]] = {kind: [] for kind in Kind}
+    for match, hosts in columns:
+        given[kind_of(match)].append(hosts)
+    single: dict[Kind, list[str]] = {kind: [] for kind in Kind}
     for host, match in keys:
-        kinds[kind_of(match)].add(host)
-    for match, hosts in plain:
-        kinds[kind_of(match)].update(hosts)
+        single[kind_of(match)].append(host)
     return Names(
-        subtree=tuple(sorted(kinds[Kind.SUBTREE])),
-        exact=tuple(sorted(kinds[Kind.EXACT])),
-        prefix=tuple(sorted(kinds[Kind.PREFIX])),
+        subtree=_merged(given[Kind.SUBTREE], single[Kind.SUBTREE]),
+        exact=_merged(given[Kind.EXACT], single[Kind.EXACT]),
+        prefix=_merged(given[Kind.PREFIX], single[Kind.PREFIX]),
     )
+
+
+def _merged(columns: list[Sequence[str]], others: list[str]) -> tuple[str, ...]:
+    if len(columns) == 1 and not others:  # a large list is often sorted already, and that is seen at once
+        return tuple(sorted(columns[0]))
+    return tuple(sorted(set(others).union(*columns)))

@@ -44,7 +44,6 @@ def build_index(names: Names, path: Path) -> None:
     keys = [name[::-1] + Kind.SUBTREE.value for name in names.subtree]
     keys += [name[::-1] + Kind.EXACT.value for name in names.exact]
     keys += [name[::-1] + Kind.PREFIX.value for name in names.prefix]
-    keys.sort()
     trie = _trie(keys)
     try:
         trie.save(str(path))

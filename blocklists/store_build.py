@@ -40,7 +40,7 @@ from blocklists.store_manifest import encode_manifest
 from blocklists.store_rows import host_key, write_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from blocklists.entry import Match
     from blocklists.index import Names
@@ -171,13 +171,13 @@ def _fill(work: Path, read: Folder, manifest: bytes, digest: str, index: IndexCh
 def _names(loaded: Sequence[LoadedSource]) -> Names:
     """Return every listed name; columns are taken whole, a row at a time only where rows differ."""
     keys: list[tuple[str, Match]] = []
-    columns: list[tuple[Match, Iterable[str]]] = []
+    columns: list[tuple[Match, Sequence[str]]] = []
     for one in loaded:
         entries = one.entries
         if isinstance(entries, Entries):
             special = entries.rows.special
             keys += [(host_key(entries[place]), entries[place].match) for place in special]
-            patterns: Iterable[str] = entries.rows.patterns
+            patterns: Sequence[str] = entries.rows.patterns
             if special:
                 patterns = [name for place, name in enumerate(patterns) if place not in special]
             columns.append((entries.rows.scope, patterns))

@@ -1,18 +1,19 @@
-"""The rows behind the names: `entries.sqlite`, one row an entry, read when a name is hit.
+"""The rows behind the names: `entries.sqlite`, read when a name is hit.
 
-What the rows of a list have in common is kept once, so that a million of them cost one copy of authority,
-weight and address. Rows stand under the host that an index finds (`key`). Written once, then
-opened read-only; the tables are described by `_TABLES`.
+What the rows of a list have in common is kept once, and a row that is nothing but a name takes its name and
+its line number, fifty such rows together: a million of them are written in well under a second. Rows
+stand under the host that an index finds (`key`). Written once, then opened read-only; `_TABLES` describes the
+tables.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import struct
 from dataclasses import fields
 from datetime import date
-from itertools import repeat
-from operator import itemgetter
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from blocklists.entries import Entries
@@ -20,8 +21,10 @@ from blocklists.entry import Entry, EntryAction, Match, Source, Weight
 from blocklists.errors import ListError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from blocklists.formats.row import Rows as Columns
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -33,14 +36,16 @@ CREATE TABLE source (
   match TEXT NOT NULL,   -- how the plain names of this list reach
   fields TEXT NOT NULL   -- JSON of what its plain rows have in common
 );
--- A name that is all that its row says, as nearly all are; the list's `plain` says the rest.
+-- Names that are all that their rows say, as nearly all are, in the order of the names and many in a row; the
+-- list's `fields` say the rest.
 CREATE TABLE plain (
   source INTEGER NOT NULL,
-  key TEXT NOT NULL,     -- the host, as the index holds it, which is the pattern too
-  line INTEGER NOT NULL,
-  text TEXT,             -- the row as read; NULL where it is the key
-  PRIMARY KEY (source, key, line)
-) WITHOUT ROWID;
+  first TEXT NOT NULL,   -- the first of the names
+  keys TEXT NOT NULL,    -- hosts as the index holds them, which are the patterns too, split by LF
+  lines BLOB NOT NULL,   -- their line numbers, 32 bits each, little-endian
+  texts TEXT,            -- the rows as read, split by LF, empty where it is the name; NULL where all are
+  PRIMARY KEY (source, first)
+);
 CREATE TABLE special (
   source INTEGER NOT NULL,
   key TEXT NOT NULL,
@@ -63,9 +68,11 @@ _READ: dict[str, Callable[[Any], object]] = {
     "reviewed_on": date.fromisoformat,
 }
 _SHARED = tuple(field.name for field in fields(Entry) if field.name not in _OWN)
-_PLACE = itemgetter(0, 1, 2)
+_LINE = attrgetter("line_no")
 
-_Plain = tuple[int, str, int, "str | None"]
+#: So many names share a row, and some six rows a page.
+_TOGETHER = 50
+_Plain = tuple[int, str, str, bytes, "str | None"]
 _Special = tuple[int, str, int, int, str, str, str, str]
 
 
@@ -86,7 +93,7 @@ def write_rows(path: Path, sources: Sequence[Source], entries: Sequence[Sequence
                 "INSERT INTO source VALUES (?, ?, ?, ?)",
                 (number, _json(_encoded(_source_members(source))), *common),
             )
-            database.executemany("INSERT INTO plain VALUES (?, ?, ?, ?)", plain)
+            database.executemany("INSERT INTO plain VALUES (?, ?, ?, ?, ?)", plain)
             database.executemany("INSERT INTO special VALUES (?, ?, ?, ?, ?, ?, ?, ?)", special)
         database.execute("COMMIT")
     except sqlite3.Error as error:
@@ -120,45 +127,64 @@ class Rows:
         """Return every entry of names that an index lists; ListError when one has none."""
         found: list[Entry] = []
         for name in names:
-            entries = self._select("WHERE source IN (SELECT n FROM source) AND key = ?", (name,))
+            entries: list[Entry] = []
+            for number in range(len(self.sources)):
+                entries += self._of(number, name)
             if not entries:
                 raise ListError(
                     f"{self._path}: the index lists {name!r}, the rows do not; build the snapshot anew"
                 )
-            found.extend(entries)
+            found += entries
         return tuple(found)
 
     def every(self) -> list[Entry]:
         """Return every entry, by source and line."""
-        return self._select("", ())
+        return [entry for source in self.sources for entry in self.of_source(source.source_id)]
 
     def of_source(self, source_id: str) -> list[Entry]:
         """Return every entry of one source, by line."""
-        numbers = [n for n, source in enumerate(self.sources) if source.source_id == source_id]
-        return [entry for n in numbers for entry in self._select("WHERE source = ?", (n,))]
+        number = next(n for n, source in enumerate(self.sources) if source.source_id == source_id)
+        plain = self._select("SELECT * FROM plain WHERE source = ?", (number,))
+        special = self._select("SELECT * FROM special WHERE source = ? ORDER BY n", (number,))
+        made = [entry for row in plain for entry in self._plain(row, None)]
+        made += [self._special(row) for row in special]
+        return sorted(made, key=_LINE)
 
-    def _select(self, where: str, values: tuple[str | int, ...]) -> list[Entry]:
+    def _of(self, number: int, name: str) -> list[Entry]:
+        """Return the entries of a name in one source, by line."""
+        plain = self._select(
+            "SELECT * FROM plain WHERE source = ? AND first <= ? ORDER BY first DESC LIMIT 1", (number, name)
+        )
+        special = self._select(
+            "SELECT * FROM special WHERE source = ? AND key = ? ORDER BY n", (number, name)
+        )
+        made = [entry for row in plain for entry in self._plain(row, name)]
+        made += [self._special(row) for row in special]
+        return sorted(made, key=_LINE)
+
+    def _select(self, query: str, values: tuple[str | int, ...]) -> list[Any]:
         try:
-            plain = self._database.execute(f"SELECT * FROM plain {where}", values).fetchall()  # noqa: S608 - ours
-            special = self._database.execute(f"SELECT * FROM special {where}", values).fetchall()  # noqa: S608
+            return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise ListError(f"{self._path}: cannot be read ({error}); build the snapshot anew") from error
-        made = [(row[0], row[2], -1, self._plain(row)) for row in plain]
-        made += [(row[0], row[3], row[2], self._special(row)) for row in special]
-        made.sort(key=_PLACE)
-        return [one[3] for one in made]
 
-    def _plain(self, row: _Plain) -> Entry:
-        source, key, line, text = row
-        match, fields_ = self._common[source]
-        return Entry(
-            pattern_raw=key if text is None else text,
-            pattern=key,
-            match=match,
-            source_id=self.sources[source].source_id,
-            line_no=line,
-            **fields_,
-        )
+    def _plain(self, row: _Plain, wanted: str | None) -> list[Entry]:
+        """Return the entries of a row of names, or those of one name in it."""
+        number, _, joined, octets, texts = row
+        keys = joined.split("\n")
+        lines = _read_lines(octets)
+        said = texts.split("\n") if texts is not None else [""] * len(keys)
+        if not len(keys) == len(lines) == len(said):
+            raise ListError(f"{self._path}: names and lines do not fit; build the snapshot anew")
+        match, shared = self._common[number]
+        source_id = self.sources[number].source_id
+        return [
+            Entry(
+                pattern_raw=text or key, pattern=key, match=match, source_id=source_id, line_no=line, **shared
+            )
+            for key, line, text in zip(keys, lines, said, strict=True)
+            if wanted in (None, key)
+        ]
 
     def _special(self, row: _Special) -> Entry:
         source, _, _, line, match, pattern, text, said = row
@@ -186,17 +212,36 @@ def _split(
         places = [place for place in places if place not in rows.special]
     if not places:
         return (Match.SUBTREE.value, "{}"), (), special
-    first = entries[places[0]]
-    keys, lines = rows.patterns, rows.line_nos
-    order = sorted(places, key=keys.__getitem__)
-    texts: Iterable[str | None] = repeat(None)
-    if rows.raw is not None:
-        read = {place: rows.raw.text(lines[place]) for place in places}
-        texts = (None if read[place] == keys[place] else read[place] for place in order)
-    plain = zip(
-        repeat(number), map(keys.__getitem__, order), map(lines.__getitem__, order), texts, strict=False
-    )
-    return (first.match.value, _json(_fields(first))), plain, special
+    common = (rows.scope.value, _json(_fields(entries[places[0]])))
+    return common, _together(number, rows, sorted(places, key=rows.patterns.__getitem__)), special
+
+
+def _together(number: int, rows: Columns, order: Sequence[int]) -> Iterator[_Plain]:
+    """Yield names with their lines, many in a row; a name that is there twice is not split."""
+    patterns, line_nos, raw = rows.patterns, rows.line_nos, rows.raw
+    # In the order of the file, since a line is found by reading on from the one before.
+    texts = None if raw is None else {place: raw.text(line_nos[place]) for place in sorted(order)}
+    start = 0
+    while start < len(order):
+        end = min(start + _TOGETHER, len(order))
+        while end < len(order) and patterns[order[end]] == patterns[order[end - 1]]:
+            end += 1
+        places = order[start:end]
+        keys = [patterns[place] for place in places]
+        said = None
+        if texts is not None:
+            own = [texts[place] for place in places]
+            said = "\n".join("" if text == key else text for key, text in zip(keys, own, strict=True))
+        yield number, keys[0], "\n".join(keys), _write_lines([line_nos[place] for place in places]), said
+        start = end
+
+
+def _write_lines(lines: list[int]) -> bytes:
+    return struct.pack(f"<{len(lines)}I", *lines)
+
+
+def _read_lines(octets: bytes) -> tuple[int, ...]:
+    return struct.unpack(f"<{len(octets) // 4}I", octets[: len(octets) // 4 * 4])
 
 
 def _row(number: int, place: int, entry: Entry) -> _Special:

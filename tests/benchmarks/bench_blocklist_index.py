@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 import sys
 import time
 from functools import partial
-from operator import itemgetter
 
 import pytest
 
@@ -53,6 +51,21 @@ gc.collect()
 for host in asked[:20000]:
     matcher._find(host)
 print(json.dumps({"seconds": seconds, "mb": private() - before}))
+"""
+
+
+COMPILE = """
+import pathlib, shutil, sys, time
+from blocklists import store
+from blocklists.index import IndexChoice
+from blocklists.store_build import build_snapshot
+
+folder = pathlib.Path(sys.argv[1])
+shutil.rmtree(folder / "snapshots", ignore_errors=True)
+started = time.perf_counter()
+with store.locked(folder):
+    build_snapshot(folder, now_us=0, index=IndexChoice.MAPPED)
+print(time.perf_counter() - started)
 """
 
 
@@ -110,12 +123,17 @@ def asked(names, tmp_path_factory):
 def test_a_million_names(folder, names, asked):
     hosts, path = asked
 
-    def compile_it():
-        shutil.rmtree(folder / "snapshots", ignore_errors=True)
-        with store.locked(folder):
-            return build_snapshot(folder, now_us=0, index=IndexChoice.MAPPED)
-
-    compiled, built = min((timed(compile_it) for _ in range(2)), key=itemgetter(0))
+    # In a process of its own, as the command does it.
+    compiled = min(
+        float(
+            subprocess.run(
+                [sys.executable, "-c", COMPILE, str(folder)], check=True, capture_output=True, text=True
+            ).stdout
+        )
+        for _ in range(2)
+    )
+    with store.locked(folder):
+        built = build_snapshot(folder, now_us=0, index=IndexChoice.MAPPED)
     show(f"compile {built.entries:,} names (rows, index, raw list)", compiled, "s")
     for name in ("names", "index.marisa", "entries.sqlite", "raw/big.gz"):
         show(f"  {name}", (built.path / name).stat().st_size / 1e6, "MB")
