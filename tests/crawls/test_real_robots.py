@@ -24,6 +24,7 @@ from loopback import AGENT, Reply
 from protego import Protego
 from scrapy import Request
 
+from policies.rights_rules import FILE_RIGHTS, REQUEST_RIGHTS
 from policies.vocabulary import Action, Reason, Stage
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "robots"
@@ -40,13 +41,24 @@ DIFFERENCES = {
         "challenge-page": 2,
         "index-page": 1,
         "allow-with-leading-star": 1,
+        "beside-the-rules: robots_noindex": 8,
+        "beside-the-rules: rsl": 2,
     },
-    "GPTBot": {"crawl-delay-above-cap": 294, "challenge-page": 2, "allow-with-leading-star": 4},
+    "GPTBot": {
+        "crawl-delay-above-cap": 294,
+        "challenge-page": 2,
+        "allow-with-leading-star": 4,
+        "beside-the-rules: robots_noindex": 5,
+        "beside-the-rules: rsl": 2,
+        "beside-the-rules: peer_blocks": 2,
+    },
     "CCBot": {
         "crawl-delay-above-cap": 285,
         "challenge-page": 2,
         "index-page": 1,
         "allow-with-leading-star": 1,
+        "beside-the-rules: robots_noindex": 8,
+        "beside-the-rules: rsl": 2,
     },
 }
 SETTINGS = """
@@ -128,6 +140,8 @@ def _name_of_refusal(site, path, assessment, cap) -> str:  # noqa: PLR0911 - one
     if verdict.reason is Reason.CRAWL_DELAY_TOO_LONG:
         number = re.search(r"(?i)crawl.?delay\W*([\d.]+)", first.text)
         return "crawl-delay-above-cap" if number and float(number[1]) > cap else "unexplained"
+    if verdict.rule in {*REQUEST_RIGHTS, *FILE_RIGHTS}:  # a line beside the rules, which the labels leave out
+        return f"beside-the-rules: {verdict.rule}"
     if verdict.reason is Reason.ROBOTS_UNREACHABLE:
         return "challenge-page" if "challenge" in first.note and site.name in CHALLENGES else "unexplained"
     if verdict.reason is Reason.NO_PERMIT:  # Twisted would send `/a;` as `/a`
