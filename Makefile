@@ -39,6 +39,7 @@ test-long: $(VENV)/.test ## the long tests: all real robots.txt files, fifty kil
 bench: $(VENV)/.test ## figures: crawl ratio against stock Scrapy, log, rules
 	@$(BIN)/python tests/benchmarks/bench_crawl.py
 	@$(BIN)/python tests/benchmarks/bench_log.py
+	@$(BIN)/python tests/benchmarks/bench_response_rules.py
 
 clean: ## remove what was built and set up
 	@rm -rf $(VENV) $(OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
