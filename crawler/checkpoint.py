@@ -204,7 +204,7 @@ class Checkpoint:
         if response.status not in _THROTTLED or visit.facts.origin is None:
             return
         asked = (response.headers.get(b"Retry-After") or b"").decode("latin-1")
-        wait = parse_retry_after(asked, now_us=self.clock.now_us())
+        wait = visit.asked_pause = parse_retry_after(asked, now_us=self.clock.now_us())
         self.pacer.hold(visit.facts.origin, _BACK_OFF_SECONDS if wait is None else wait)
 
     def leave_alone(self, visit: Visit, held: LeftAlone) -> SekishoSkip:

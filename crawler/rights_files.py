@@ -17,7 +17,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crawler.site_fetch import Manner, SiteFetch
+from crawler.site_fetch import Manner, SharedAsks, SiteFetch
 from policies.precedence import Effect, Row
 from policies.rules.ai_txt import AiTxtReading
 from policies.rules.rsl import Licences, read_licence
@@ -113,9 +113,9 @@ class RightsFiles:
         )
         self._fetch = SiteFetch(crawler, checkpoint, manner)
         self._files: OrderedDict[tuple[Family, str], RightsFile] = OrderedDict()
-        self._asking: dict[tuple[Family, str], asyncio.Future[RightsFile]] = {}
+        self._asking: SharedAsks[tuple[Family, str], RightsFile] = SharedAsks()
         self._known: OrderedDict[Origin, tuple[SiteRobots, SiteRights]] = OrderedDict()
-        self._gathering: dict[Origin, asyncio.Future[SiteRights]] = {}
+        self._gathering: SharedAsks[Origin, SiteRights] = SharedAsks()
 
     def __len__(self) -> int:
         """Return how many files are known."""
@@ -136,12 +136,7 @@ class RightsFiles:
         known = self.usable(origin)
         if known is not None:
             return known
-        gathering = self._gathering.get(origin)
-        if gathering is None:
-            gathering = self._gathering[origin] = asyncio.ensure_future(self._gather(origin))
-            gathering.add_done_callback(lambda _: self._gathering.pop(origin, None))
-        # One caller that goes away must not take the answer from the others.
-        return await asyncio.shield(gathering)
+        return await self._gathering.get(origin, lambda: self._gather(origin))
 
     async def licences(
         self, links: Sequence[LicenceLink], *, page_url: str = "", page_body: bytes | None = None
@@ -226,11 +221,7 @@ class RightsFiles:
         if known is not None and self._checkpoint.clock.now_us() < known.expires_at:
             self._files.move_to_end(key)
             return known
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = self._asking[key] = asyncio.ensure_future(self._obtain(family, url, parent))
-            asking.add_done_callback(lambda _: self._asking.pop(key, None))
-        return await asyncio.shield(asking)
+        return await self._asking.get(key, lambda: self._obtain(family, url, parent))
 
     async def _obtain(self, family: Family, url: str, parent: str | None) -> RightsFile:
         answer = await self._fetch.ask(url, parent)

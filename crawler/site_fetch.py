@@ -7,19 +7,21 @@ nothing else follows, retries or caches them. How an answer is read is decided i
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urljoin
 
 from scrapy import Request
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 
+from crawler.visit import header_fields
 from policies.signals.robots_fetch import MAX_HOPS
 from policies.vocabulary import Action, Evidence, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from scrapy.crawler import Crawler
     from scrapy.http import Response
@@ -32,6 +34,10 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _KEPT = Verdict(rule=RULE, action=Action.KEEP, reason=Reason.SITE_FILE)
 
 Headers = tuple[tuple[str, str], ...]
+
+
+_Key = TypeVar("_Key")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +72,22 @@ class Manner:
     heard: Callable[[Request, Response], Awaitable[None]] | None = None
 
 
+class SharedAsks(Generic[_Key, _Found]):
+    """What is being asked for: each key once at a time, however many callers wait."""
+
+    def __init__(self) -> None:
+        self._asking: dict[_Key, asyncio.Future[_Found]] = {}
+
+    async def get(self, key: _Key, ask: Callable[[], Coroutine[Any, Any, _Found]]) -> _Found:
+        """Return what asking for a key comes to, joining those who ask for it already."""
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = self._asking[key] = asyncio.ensure_future(ask())
+            asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        # One caller that goes away must not take the answer from the others.
+        return await asyncio.shield(asking)
+
+
 class SiteFetch:
     """See the module."""
 
@@ -88,7 +110,7 @@ class SiteFetch:
             return Answer(
                 final_url=url,
                 status=None if response is None else response.status,
-                headers=() if response is None else _headers(response),
+                headers=() if response is None else header_fields(response),
                 body=b"" if response is None else response.body,
                 fetched_at=self._checkpoint.clock.now_us(),
                 hops=hops,
@@ -164,12 +186,3 @@ def _location(response: Response | None) -> str | None:
         return urljoin(response.url, location.decode("latin-1"))
     except ValueError:
         return None
-
-
-def _headers(response: Response) -> Headers:
-    """Return headers in order with names in lower case."""
-    return tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, values in response.headers.items()
-        for value in values
-    )

@@ -7,7 +7,6 @@ which a site states its rules are in `rights_files.py`.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from scrapy import signals
 from scrapy.utils.misc import build_from_crawler, load_object
 
-from crawler.site_fetch import Manner, SiteFetch
+from crawler.site_fetch import Manner, SharedAsks, SiteFetch
 from policies.facts import RobotsAccess
 from policies.rules.robots import RobotsReadings, read_rules
 from policies.signals.robots import cut_to_limit
@@ -54,7 +53,7 @@ class SiteFiles:
         self._crawler = crawler
         self._checkpoint = checkpoint
         self._known: OrderedDict[Origin, SiteRobots] = OrderedDict()
-        self._asking: dict[Origin, asyncio.Future[SiteRobots]] = {}
+        self._asking: SharedAsks[Origin, SiteRobots] = SharedAsks()
         manner = Manner(
             kind=RequestKind.ROBOTS,
             largest=LARGEST_DOWNLOAD,
@@ -86,12 +85,7 @@ class SiteFiles:
         known = self.usable(origin)
         if known is not None:
             return known
-        asking = self._asking.get(origin)
-        if asking is None:
-            asking = self._asking[origin] = asyncio.ensure_future(self._obtain(origin))
-            asking.add_done_callback(lambda _: self._asking.pop(origin, None))
-        # One caller that goes away must not take the answer from the others.
-        return await asyncio.shield(asking)
+        return await self._asking.get(origin, lambda: self._obtain(origin))
 
     async def _obtain(self, origin: Origin) -> SiteRobots:
         previous = self._known.get(origin)

@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from policies.vocabulary import RequestKind, Verdict
 
 
+def header_fields(response: Response) -> tuple[tuple[str, str], ...]:
+    """Return the headers of a response in order, repeats included, with names in lower case."""
+    return tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, values in response.headers.items()
+        for value in values
+    )
+
+
 @dataclass(slots=True)
 class Visit:
     """One request on its way: its facts, what the rules said so far, and where its decision stands."""
@@ -35,6 +44,7 @@ class Visit:
     receipt: Receipt | None = None
     turn: Turn | None = None
     response: ResponseFacts | None = None
+    asked_pause: float | None = None  # seconds, by the Retry-After of a 429 or 503
     head: tuple[Verdict, ...] = ()
     readings: RobotsReadings | None = None
     rights: tuple[Verdict, ...] = ()

@@ -15,9 +15,9 @@ from w3lib.url import safe_url_string
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
+from crawler.visit import header_fields
 from policies.facts import ResponseFacts
 from policies.response_rules import judge_opened_body, judge_response_head
-from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Action, Assessment, Reason, RequestKind
 
 if TYPE_CHECKING:
@@ -36,11 +36,6 @@ _GO_ON_WITHOUT_BODY = frozenset({Reason.REDIRECT, Reason.HTTP_ERROR, Reason.RATE
 
 def response_facts(request: Request, response: Response) -> ResponseFacts:
     """Return the facts of a Scrapy response."""
-    headers = tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, values in response.headers.items()
-        for value in values
-    )
     location = response.headers.get(b"Location")
     target: str | None = None
     if location is not None:
@@ -49,7 +44,11 @@ def response_facts(request: Request, response: Response) -> ResponseFacts:
         except ValueError:
             target = location.decode("latin-1")
     return ResponseFacts(
-        url=request.url, status=response.status, headers=headers, body=response.body, location=target
+        url=request.url,
+        status=response.status,
+        headers=header_fields(response),
+        body=response.body,
+        location=target,
     )
 
 
@@ -83,12 +82,11 @@ class AccessHeadMiddleware(_Access):
         if assessment.passes:
             return response
         verdict = self._checkpoint.judge_response(visit, assessment, response)
-        if verdict.reason is Reason.RATE_LIMITED and visit.facts.origin is not None:
-            asked = facts.header("retry-after") or ""
-            wait = parse_retry_after(asked, now_us=self._checkpoint.clock.now_us())
-            cap = self._checkpoint.agent.policy.robots.max_crawl_delay_seconds
-            if wait is not None and wait > cap:
-                raise SekishoSkip(verdict, request.url)
+        if (
+            verdict.reason is Reason.RATE_LIMITED
+            and (visit.asked_pause or 0) > self._checkpoint.longest_delay
+        ):
+            raise SekishoSkip(verdict, request.url)
         if verdict.reason in _GO_ON_WITHOUT_BODY:
             return response.replace(body=b"")
         raise SekishoSkip(verdict, request.url)
