@@ -15,14 +15,15 @@ import asyncio
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from blocklists.host import split_origin
 from crawler.site_fetch import Manner, SharedAsks, SiteFetch
 from policies.precedence import Effect, Row
 from policies.rules.ai_txt import AiTxtReading
-from policies.rules.rsl import Licences, read_licence
+from policies.rules.rsl import Licences, RslReading, read_licence
 from policies.rules.trust_txt import TrustTxtReading
-from policies.signals.licence_links import MOST_LICENCES, LicenceLink, licence_of_line
+from policies.signals.licence_links import MOST_LICENCES, LicenceLink, Place, licence_of_line
 from policies.signals.rights_fetch import (
     MAX_OCTETS,
     Family,
@@ -51,6 +52,10 @@ logger = logging.getLogger(__name__)
 LARGEST_DOWNLOAD = 2 * 1024 * 1024
 REMEMBERED_FILES = 20_000
 REMEMBERED_ORIGINS = 10_000
+REMEMBERED_LICENCES = 4_096
+# Addresses of licences that the pages of one origin may send us to: a site that names another one on every
+# page must not make us ask somebody else for each of them.
+MOST_NAMED_BY_PAGES = 256
 _WELL_KNOWN = {
     Family.TDMREP: ("/.well-known/tdmrep.json",),
     Family.AI_TXT: ("/ai.txt", "/.well-known/ai.txt"),
@@ -114,6 +119,9 @@ class RightsFiles:
         self._fetch = SiteFetch(crawler, checkpoint, manner)
         self._files: OrderedDict[tuple[Family, str], RightsFile] = OrderedDict()
         self._asking: SharedAsks[tuple[Family, str], RightsFile] = SharedAsks()
+        self._read: OrderedDict[tuple[LicenceLink, int], RslReading] = OrderedDict()
+        self._licences: OrderedDict[tuple[int, ...], Licences] = OrderedDict()
+        self._named: OrderedDict[tuple[str, str, int] | None, set[str]] = OrderedDict()
         self._known: OrderedDict[Origin, tuple[SiteRobots, SiteRights]] = OrderedDict()
         self._gathering: SharedAsks[Origin, SiteRights] = SharedAsks()
 
@@ -145,24 +153,60 @@ class RightsFiles:
 
         `page_url` and `page_body` belong to the response that named them; without links nothing is asked.
         """
-        if Family.RSL not in self._families:
+        if Family.RSL not in self._families or not links:
             return Licences(())
         kept = links[:MOST_LICENCES]
         files = await asyncio.gather(*(self._licence_file(link, page_url) for link in kept))
         readings = [
-            read_licence(link, file, page_url=page_url, page_body=page_body)
-            for link, file in zip(kept, files, strict=True)
+            self._reading(link, file, page_url, page_body) for link, file in zip(kept, files, strict=True)
         ]
         for link in links[MOST_LICENCES : MOST_LICENCES + 1]:
-            words = f"{len(links)} licences are named; {MOST_LICENCES} are read"
+            words = f"more than {MOST_LICENCES} licences are named; {MOST_LICENCES} are read"
             beyond = LicenceLink(place=link.place, url="", line=link.line, text=link.text, problem=words)
             readings.append(read_licence(beyond, None, page_url=page_url, page_body=page_body))
-        return Licences(readings)
+        return self._judging(readings)
+
+    def _reading(
+        self, link: LicenceLink, file: RightsFile | None, page_url: str, page_body: bytes | None
+    ) -> RslReading:
+        """Return what a naming comes to; a file that every page of a site names is read once."""
+        if file is None:
+            return read_licence(link, None, page_url=page_url, page_body=page_body)
+        key = (link, id(file))
+        known = self._read.get(key)
+        if known is None or known.file is not file:
+            known = self._read[key] = read_licence(link, file)
+        _remember(self._read, key, REMEMBERED_LICENCES)
+        return known
+
+    def _judging(self, readings: Sequence[RslReading]) -> Licences:
+        """Return the same object for the same readings, so that verdicts and their documents are shared."""
+        key = tuple(map(id, readings))
+        known = self._licences.get(key)
+        if known is None or any(one is not two for one, two in zip(known.readings, readings, strict=True)):
+            known = self._licences[key] = Licences(readings)
+        _remember(self._licences, key, REMEMBERED_LICENCES)
+        return known
 
     async def _licence_file(self, link: LicenceLink, page_url: str) -> RightsFile | None:
         if not link.url:
             return None
+        if link.place is not Place.ROBOTS and not self._may_be_named(link.url, page_url):
+            now = self._checkpoint.clock.now_us()
+            words = f"not asked: pages of this site name more than {MOST_NAMED_BY_PAGES} licences"
+            return not_asked(Family.RSL, link.url, words, now_us=now, expires_at=now + 60_000_000)
         return await self._file(Family.RSL, link.url, page_url or None)
+
+    def _may_be_named(self, url: str, page_url: str) -> bool:
+        """Return whether pages of an origin may still send us to a licence that they did not name before."""
+        named = self._named.setdefault(split_origin(page_url), set())
+        _remember(self._named, split_origin(page_url), REMEMBERED_ORIGINS)
+        if url in named:
+            return True
+        if len(named) >= MOST_NAMED_BY_PAGES:
+            return False
+        named.add(url)
+        return True
 
     async def _gather(self, origin: Origin) -> SiteRights:
         robots = await self._site_files.robots(origin)
@@ -186,9 +230,7 @@ class RightsFiles:
             expires_at=min((file.expires_at for file in files), default=lasting),
         )
         self._known[origin] = (robots, found)
-        self._known.move_to_end(origin)
-        if len(self._known) > REMEMBERED_ORIGINS:
-            self._known.popitem(last=False)
+        _remember(self._known, origin, REMEMBERED_ORIGINS)
         return found
 
     def _longest_us(self) -> int:
@@ -240,11 +282,20 @@ class RightsFiles:
             logger.warning("%s was not obtained: %s", url, file.problem)
             file = with_last_good_copy(file, self._files.get((family, url)), self._checkpoint.clock.now_us())
         self._files[family, url] = file
-        self._files.move_to_end((family, url))
-        if len(self._files) > REMEMBERED_FILES:
-            self._files.popitem(last=False)
+        _remember(self._files, (family, url), REMEMBERED_FILES)
         self._crawler.stats.inc_value(f"sekisho/rights_fetches/{family.value}/{file.access.value}")
         return file
+
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def _remember(kept: OrderedDict[_Key, _Value], key: _Key, most: int) -> None:
+    """Note that an entry was used; where there are too many, forget the one used longest ago."""
+    kept.move_to_end(key)
+    if len(kept) > most:
+        kept.popitem(last=False)
 
 
 def _links_of(robots: SiteRobots) -> tuple[LicenceLink, ...]:

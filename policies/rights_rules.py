@@ -3,9 +3,10 @@
 Before a request, in this order: `request_rate` and `visit_time` (pace and hours), `usage_preference`
 (AIPREF Content-Usage), `content_signal`, `robots_noindex`, `ai_prohibition`, `peer_blocks`; then by the files
 in which a site states its rights `tdm_reservation`, `rsl`, `ai_txt`, `trust_txt`. After the answer:
-`robots_meta`, `usage_preference` and `content_signal` by its headers, then `robots_meta` and
-`tdm_reservation` by headers and page. Every family decides by its own conflict rule; across families the
-first that refuses decides, and no permission of one lifts the refusal of another (`policies/precedence.py`).
+`robots_meta`, `usage_preference` and `content_signal` by its headers, `tdm_reservation` by headers and page,
+`robots_meta` by the page, `asset_rights` by the file itself, and `rsl` by the licences that only the answer
+names. Every family decides by its own conflict rule; across families the first that refuses decides, and no
+permission of one lifts the refusal of another (`policies/precedence.py`).
 Pure: the time is an argument.
 """
 

@@ -22,6 +22,7 @@ from policies.rights_rules import (
     judge_response_rights,
 )
 from policies.rules.request_rate import longest_pause
+from policies.signals.licence_links import links_of_response
 from policies.signals.page_markers import open_page
 from policies.vocabulary import Action, Assessment, Reason, RequestKind, Verdict
 
@@ -105,14 +106,29 @@ class RightsMiddleware:
                 break
         return verdicts
 
+    async def _licences(self, visit: Visit) -> tuple[Verdict, ...]:
+        """Return what the licences that an answer names say of its use; nothing where it names none."""
+        facts, origin = visit.response, visit.facts.origin
+        if self._files is None or facts is None or origin is None:
+            return ()
+        links = links_of_response(facts, visit.page)
+        if not links:
+            return ()
+        licences = await self._files.licences(links, page_url=facts.url, page_body=facts.body)
+        verdict = licences.judge(facts.url, origin, self._checkpoint.intent, passed=Action.KEEP)
+        return (self._checkpoint.waive(visit, verdict, passed=Action.KEEP),)
+
     def _wait(self, verdict: Verdict) -> float:
         """Return the seconds until a request that is put off may be asked again; 0 when it is not."""
         if verdict.action is not Action.DEFER or verdict.retry_at is None:
             return 0.0
         return max(0.001, (verdict.retry_at - self._checkpoint.clock.now_us()) / 1_000_000)
 
-    def process_response(self, request: Request, response: Response) -> Response:
-        """Ask what the answer says of its use, and drop what is refused."""
+    async def process_response(self, request: Request, response: Response) -> Response:
+        """Ask what the answer says of its use, and drop what is refused.
+
+        A licence that only the answer names is asked for when nothing else refuses already.
+        """
         checkpoint = self._checkpoint
         visit = checkpoint.visit(request)
         if visit is None or visit.response is None:
@@ -129,6 +145,8 @@ class RightsMiddleware:
             )
         )
         if all(verdict.action.passes for verdict in visit.rights):
-            return response
+            visit.rights += await self._licences(visit)
+            if visit.rights[-1].action.passes:
+                return response
         verdict = checkpoint.judge_response(visit, Assessment(verdicts=visit.head + visit.rights), response)
         raise SekishoSkip(verdict, request.url)

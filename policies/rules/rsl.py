@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from policies.precedence import Effect, Row
 from policies.rules.judged_rows import Finding, judge_findings, nothing_found
+from policies.signals.licence_links import Place
 from policies.signals.rights_fetch import RightsAccess
 from policies.signals.rsl import USERS, RslDocument, parse_rsl
 from policies.vocabulary import Action, Evidence, Purpose, Reason, Verdict
@@ -106,6 +107,8 @@ def read_licence(
         document = parse_rsl(file.body)
     elif file is not None:
         document = RslDocument(contents=(), problem=f"the licence was not obtained: {file.problem}")
+    elif link.place is Place.FEED and page_body is not None:
+        document = parse_rsl(page_body)
     elif link.problem or not link.document:
         document = RslDocument(contents=(), problem=link.problem or "the licence is empty")
     else:

@@ -15,15 +15,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from policies.signals.page_markup import VOID
+from policies.signals.page_text import line_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from policies.facts import ResponseFacts
+    from policies.signals.page_markers import Page
     from policies.signals.page_markup import Tag
 
 RSL_TYPE = "application/rsl+xml"
 #: What a page must hold anywhere, in lower case, before its markup is worth reading for RSL.
 RSL_MARKER = b"rsl+xml"
+#: What a feed must hold before it is worth reading for offers of its own (`rsl:content`).
+FEED_MARKER = b"rslstandard.org/rsl"
 #: Licences that are followed for one place; further ones make the terms unknown.
 MOST_LICENCES = 8
 
@@ -43,6 +48,7 @@ class Place(StrEnum):
     LINK_HEADER = "response header Link"
     LINK_ELEMENT = "link element"
     SCRIPT = "script element"
+    FEED = "feed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,7 @@ def links_of_header(value: str, base: str) -> tuple[LicenceLink, ...]:
         words = f"a Link header of {len(value)} characters; at most {_HEADER_LIMIT} are read"
         return (LicenceLink(place=Place.LINK_HEADER, url="", line=None, text=value[:_TEXT], problem=words),)
     position = 0
-    while len(found) < MOST_LICENCES:
+    while len(found) <= MOST_LICENCES:  # one more than is followed says that there are more
         target = _TARGET.match(value, position)
         if target is None:
             comma = value.find(",", position)
@@ -137,7 +143,7 @@ def links_of_page(tags: Iterable[Tag], url: str) -> tuple[LicenceLink, ...]:
             link = _link_of_tag(tag, base)
             if link is not None:
                 found.append(link)
-                if len(found) == MOST_LICENCES:
+                if len(found) > MOST_LICENCES:  # one more than is followed says that there are more
                     break
     return tuple(found)
 
@@ -154,3 +160,49 @@ def _link_of_tag(tag: Tag, base: str) -> LicenceLink | None:
     url, problem = _address(attributes.get("src" if tag.name == "script" else "href", ""), base)
     place = Place.SCRIPT if tag.name == "script" else Place.LINK_ELEMENT
     return LicenceLink(place=place, url=url, line=tag.line, text=text, problem=problem)
+
+
+def _links_of_feed(response: ResponseFacts) -> tuple[LicenceLink, ...]:
+    """Return the feed itself where it holds offers of its own: it is then its own licence document."""
+    kind = response.media_type
+    if not kind.endswith(("xml", "/rss", "/atom")) or FEED_MARKER not in response.body:
+        return ()
+    return (LicenceLink(place=Place.FEED, url="", line=None, text=FEED_MARKER.decode()),)
+
+
+def _behind_the_budget(page: Page) -> tuple[LicenceLink, ...]:
+    """Return that the part of a page whose tags were not read mentions a licence: its terms are unknown."""
+    at = page.text.lower().find(RSL_MARKER.decode(), page.unread_from)
+    if at < 0:
+        return ()
+    words = "an RSL licence is mentioned behind the part of the page that is read"
+    text = page.text[max(0, at - 80) : at + 40]
+    return (
+        LicenceLink(
+            place=Place.LINK_ELEMENT, url="", line=line_at(page.text, at), text=text[:_TEXT], problem=words
+        ),
+    )
+
+
+def links_of_response(response: ResponseFacts, page: Page | None) -> tuple[LicenceLink, ...]:
+    """Return every RSL licence that an answer names or holds: by its headers, its page, or as a feed.
+
+    `page` is `open_page(response, …)`, None where there is nothing to read in it. An address that is named
+    twice counts once. Of the licences of one answer the most restrictive holds, wherever it is named.
+    """
+    found = [
+        link
+        for name, value in response.headers
+        if name == "link"
+        for link in links_of_header(value, response.url)
+    ]
+    if page is not None and page.markers.licence:
+        found += links_of_page(page.tags, response.url)
+        if page.unread_from < len(page.text):
+            found += _behind_the_budget(page)
+    elif page is None and response.body:
+        found += _links_of_feed(response)
+    named: dict[tuple[str, str, str], LicenceLink] = {}
+    for link in found:
+        named.setdefault((link.url, link.document, link.problem), link)
+    return tuple(named.values())

@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.facts import ResponseFacts
 from policies.signals.licence_links import (
     MOST_LICENCES,
     Place,
     licence_of_line,
     links_of_header,
     links_of_page,
+    links_of_response,
 )
+from policies.signals.page_markers import open_page
 from policies.signals.page_markup import read_within_budget
 
 PAGE = "https://a.example/d/p"
@@ -77,9 +80,40 @@ def test_a_link_without_address_makes_the_terms_unknown():
     assert link.problem
 
 
-def test_no_more_licences_than_the_bound_are_handed_on():
-    assert len(page('<link rel="license" type="application/rsl+xml" href="l">' * 50)) == MOST_LICENCES
-    assert len(links_of_header(", ".join([f"<l>; {RSL}"] * 50), PAGE)) == MOST_LICENCES
+def test_one_licence_more_than_the_bound_is_handed_on_so_that_terms_are_known_to_be_unknown():
+    assert len(page('<link rel="license" type="application/rsl+xml" href="l">' * 50)) == MOST_LICENCES + 1
+    assert len(links_of_header(", ".join([f"<l>; {RSL}"] * 50), PAGE)) == MOST_LICENCES + 1
+
+
+def answer(body, *, media_type="text/html", headers=()):
+    facts = ResponseFacts(url=PAGE, status=200, headers=(("content-type", media_type), *headers), body=body)
+    return links_of_response(facts, open_page(facts))
+
+
+def test_headers_and_page_are_read_together_and_an_address_named_twice_counts_once():
+    body = b'<link rel="license" type="application/rsl+xml" href="/l"><script type="application/rsl+xml">x</script>'
+    found = answer(body, headers=(("link", f"</l>; {RSL}"), ("link", f"</m>; {RSL}")))
+    assert [(one.place, one.url) for one in found] == [
+        (Place.LINK_HEADER, "https://a.example/l"),
+        (Place.LINK_HEADER, "https://a.example/m"),
+        (Place.SCRIPT, ""),
+    ]
+
+
+def test_a_licence_behind_the_part_of_a_page_that_is_read_makes_the_terms_unknown():
+    body = b"<p>" * 30_000 + b'<link rel="license" type="application/rsl+xml" href="/l">'
+    (link,) = answer(body)
+    assert link.url == ""
+    assert "behind" in link.problem
+
+
+def test_a_feed_with_offers_of_its_own_is_its_own_licence_and_other_files_are_none():
+    feed = b'<rss xmlns:rsl="https://rslstandard.org/rsl"></rss>'
+    (link,) = answer(feed, media_type="application/rss+xml")
+    assert (link.place, link.url) == (Place.FEED, "")
+    assert answer(b"<rss></rss>", media_type="application/rss+xml") == ()
+    assert answer(feed, media_type="text/plain") == ()
+    assert answer(b"", media_type="application/rss+xml") == ()
 
 
 @pytest.mark.parametrize(
