@@ -28,7 +28,7 @@ from policies.rules.judged_rows import Intent
 from policies.rules.piracy import judge_piracy
 from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Verdict
-from policies.waivers import NO_WAIVERS, find_waiver, lift, load_waivers
+from policies.waivers import NO_WAIVERS, find_waivers, lift, load_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -159,8 +159,8 @@ class Checkpoint:
         if verdict.action.passes or not self.waivers.placed:
             return verdict
         today = datetime.fromtimestamp(self.clock.now_us() / 1_000_000, UTC).date()
-        placed = find_waiver(self.waivers, visit.facts, verdict, today, self.intent.purposes)
-        if placed is None:
+        placed = find_waivers(self.waivers, visit.facts, verdict, today, self.intent.purposes)
+        if not placed:
             return verdict
         self.tally.waived += 1
         return lift(verdict, placed, passed=passed)

@@ -97,12 +97,16 @@ class Recorder:
         )
 
     async def fetch(self, visit: Visit) -> Receipt:
-        """Record the decision to fetch; return when it is durable. LogError when it cannot be."""
+        """Record the decision to fetch; return when it is durable. LogError when it cannot be.
+
+        Its reason says when a waiver was needed, so that each use is found by its reason.
+        """
+        waived = any(verdict.reason is Reason.WAIVER_USED for verdict in visit.verdicts)
         entry = self._request_entry(
             visit.facts,
             visit.verdicts,
             Action.FETCH.value,
-            Reason.ALLOWED.value,
+            (Reason.WAIVER_USED if waived else Reason.ALLOWED).value,
             attempt=visit.attempt,
             lists=visit.lists,
         )

@@ -87,6 +87,7 @@ def run_header(crawler: Crawler, checkpoint: Checkpoint) -> Document:
         "policy_sha256": checkpoint.agent.sha256,
         "blocklist_sha256": checkpoint.snapshot.sha256,
         "profile_sha256": checkpoint.profile.sha256,
+        "waivers_sha256": checkpoint.waivers.sha256,
         "loopback_only": checkpoint.loopback_only,
         "versions": {
             "sekisho": _version("sekisho"),

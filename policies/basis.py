@@ -2,7 +2,8 @@
 
 Format `sekisho.basis/1` (RFC 8785 canonical JSON, so that its SHA-256 can be recomputed by anyone):
 an object with `schema` and `rules`, an array in the order of consultation of objects with `rule`, `action`,
-`reason`, optional `retry_at`, and `evidence` (array of objects with the fields of `Evidence`; absent means
+`reason`, optional `retry_at`, optional `others` (array of reasons for which the rule refuses as well), and
+`evidence` (array of objects with the fields of `Evidence`; absent means
 the field's default). Readers ignore members that they do not know. A record commits to this document by
 digest, so that a thousand pages allowed by one line of one robots.txt share one document.
 Pure: imports the vocabulary only.
@@ -44,6 +45,8 @@ def _verdict_members(verdict: Verdict) -> dict[str, Any]:
         out["evidence"] = [_sparse(evidence) for evidence in verdict.evidence]
     if verdict.retry_at is not None:
         out["retry_at"] = verdict.retry_at
+    if verdict.others:
+        out["others"] = [reason.value for reason in verdict.others]
     return out
 
 
@@ -79,6 +82,7 @@ def decode_basis(document: bytes) -> Assessment:
                     reason=Reason(rule["reason"]),
                     evidence=tuple(_evidence(evidence) for evidence in rule.get("evidence", ())),
                     retry_at=rule.get("retry_at"),
+                    others=tuple(map(Reason, rule.get("others", ()))),
                 )
                 for rule in members["rules"]
             )

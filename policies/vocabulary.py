@@ -194,7 +194,8 @@ class Evidence:
 class Verdict:
     """A rule's answer. The first verdict that does not pass decides.
 
-    `retry_at` (UTC, microseconds) belongs to DEFER only: when asking again makes sense.
+    `retry_at` (UTC, microseconds) belongs to DEFER only: when asking again makes sense. `others` are the
+    reasons for which the rule refuses as well: whoever lifts the refusal must have an answer to each.
     """
 
     rule: str
@@ -202,6 +203,7 @@ class Verdict:
     reason: Reason
     evidence: tuple[Evidence, ...] = ()
     retry_at: int | None = None
+    others: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,9 +221,15 @@ class Assessment:
 
     @property
     def deciding(self) -> Verdict:
-        """The first verdict that does not pass; else the last one that has evidence; else the last."""
+        """The first verdict that does not pass; else the first that a waiver lifted; else the last.
+
+        Of several that pass it is the last one with evidence, if any has some.
+        """
         for verdict in self.verdicts:
             if not verdict.action.passes:
+                return verdict
+        for verdict in self.verdicts:
+            if verdict.reason is Reason.WAIVER_USED:
                 return verdict
         for verdict in reversed(self.verdicts):
             if verdict.evidence:

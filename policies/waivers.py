@@ -42,7 +42,7 @@ from policies.signals.robots_path import compile_pattern, judged_path
 from policies.vocabulary import Action, Evidence, Purpose, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -204,46 +204,96 @@ class Waivers:
 NO_WAIVERS = Waivers()
 
 
-def find_waiver(
+def find_waivers(
     waivers: Waivers, facts: RequestFacts, verdict: Verdict, today: date, purposes: Collection[Purpose]
-) -> PlacedWaiver | None:
-    """Return the first waiver of the file that lifts a refusal of a request or of its response; else None.
+) -> tuple[PlacedWaiver, ...]:
+    """Return the waivers that lift a refusal together, one for each of its reasons; none when one is missing.
 
     `verdict` is one that does not pass, `today` the UTC day, `purposes` all purposes of the agent: a grant
-    for one of them does not permit what is collected for the others too.
+    for one of them does not permit what is collected for the others too. A grant that covers one reason of a
+    rule lifts nothing while the rule refuses for another one as well.
     """
-    if verdict.action.passes or verdict.reason not in WAIVABLE:
-        return None
-    for placed in waivers.placed:
-        if placed.covers(facts, verdict.reason, purposes, today):
-            return placed
-    return None
+    if verdict.action.passes:
+        return ()
+    found: list[PlacedWaiver] = []
+    for reason in (verdict.reason, *verdict.others):
+        placed = next((one for one in waivers.placed if one.covers(facts, reason, purposes, today)), None)
+        if placed is None or reason not in WAIVABLE:
+            return ()
+        found.append(placed)
+    return tuple(found)
 
 
-def lift(verdict: Verdict, placed: PlacedWaiver, *, passed: Action) -> Verdict:
-    """Return the verdict that stands in for a refusal: it passes, names the document, and keeps the evidence.
+def lift(verdict: Verdict, placed: Sequence[PlacedWaiver], *, passed: Action) -> Verdict:
+    """Return the verdict that stands in for a refusal: it passes, names the documents, keeps the evidence.
 
-    `passed` is FETCH before a request and KEEP after its response.
+    `placed` is what `find_waivers` returned, one waiver a reason; `passed` is FETCH before a request and KEEP
+    after its response. `grants_of` reads the documents back.
     """
-    waiver = placed.waiver
-    words = (
-        f"lifts {verdict.reason.value} (rule {verdict.rule}); granted by {waiver.granted_by}; "
-        f"owner {waiver.owner}; until {waiver.expires.isoformat()}"
-    )
-    grant = Evidence(
-        source=placed.source,
-        line=placed.line,
-        text=f'document = "{waiver.document}"',
-        sha256=placed.sha256,
-        note=words,
+    reasons = (verdict.reason, *verdict.others)
+    grants = tuple(
+        Evidence(
+            source=one.source,
+            line=one.line,
+            text=f'document = "{one.waiver.document}"',
+            sha256=one.sha256,
+            note=(
+                f"lifts {reason.value} (rule {verdict.rule}); granted by {one.waiver.granted_by}; "
+                f"owner {one.waiver.owner}; until {one.waiver.expires.isoformat()}"
+            ),
+        )
+        for reason, one in zip(reasons, placed, strict=True)
     )
     return replace(
         verdict,
         action=passed,
         reason=Reason.WAIVER_USED,
-        evidence=(grant, *verdict.evidence),
+        evidence=(*grants, *verdict.evidence),
         retry_at=None,
+        others=(),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One use of a waiver as a record shows it: `reason` is what was lifted, `expires` an ISO date."""
+
+    document: str
+    reason: str
+    rule: str
+    granted_by: str
+    owner: str
+    expires: str
+    sha256: str
+
+
+_DOCUMENT = re.compile(r'document = "(.*)"', re.DOTALL)
+_GRANTED = re.compile(
+    r"lifts ([a-z0-9_]+) \(rule ([a-z0-9_]+)\); granted by (.*); owner (.*); until (\d{4}-\d\d-\d\d)",
+    re.DOTALL,
+)
+
+
+def grants_of(verdict: Verdict) -> tuple[Grant, ...]:
+    """Return the documents that a recorded verdict names for having been lifted; none when it was not."""
+    found: list[Grant] = []
+    for evidence in verdict.evidence if verdict.reason is Reason.WAIVER_USED else ():
+        named, granted = _DOCUMENT.fullmatch(evidence.text), _GRANTED.fullmatch(evidence.note)
+        if named is None or granted is None:
+            break  # the grants stand first; behind them is what they lifted
+        reason, rule, granted_by, owner, expires = granted.groups()
+        found.append(
+            Grant(
+                document=named[1],
+                reason=reason,
+                rule=rule,
+                granted_by=granted_by,
+                owner=owner,
+                expires=expires,
+                sha256=evidence.sha256 or "",
+            )
+        )
+    return tuple(found)
 
 
 def parse_waivers(raw: bytes, source: str) -> Waivers:

@@ -89,7 +89,10 @@ class Guard:
             record = checkpoint.record
             policy = Document(kind="policy", body=checkpoint.agent.raw)
             lists = Document(kind="blocklist", body=checkpoint.snapshot.manifest)
-            await record.note(Reason.RUN_OPENED, run_header(self._crawler, checkpoint), extra=(policy, lists))
+            extra = [policy, lists]
+            if checkpoint.waivers.placed:
+                extra.append(Document(kind="waivers", body=checkpoint.waivers.raw))
+            await record.note(Reason.RUN_OPENED, run_header(self._crawler, checkpoint), extra=extra)
             await record.note(Reason.GUARD_ARMED)
         except SekishoError as error:
             logger.critical("sekisho: %s", error)

@@ -84,7 +84,8 @@ def _shown(finding: Finding, intent: Intent) -> Evidence:
 def judge_findings(rule: str, findings: Sequence[Finding], intent: Intent, *, passed: Action) -> Verdict:
     """Return SKIP when a finding's row refuses any purpose of the agent, else `passed` with the evidence.
 
-    What refuses by the specification comes first, then what refuses by policy, then the rest.
+    What refuses by the specification comes first, then what refuses by policy, then the rest. The reasons of
+    all that refuses are named: the first decides, the others stand beside it.
     """
     if not findings:
         return nothing_found(rule, passed)
@@ -93,6 +94,8 @@ def judge_findings(rule: str, findings: Sequence[Finding], intent: Intent, *, pa
     evidence = tuple(_shown(finding, intent) for finding in ordered[:EVIDENCE_LIMIT])
     first = ordered[0]
     if intent.effect(first.row).denies:
-        return Verdict(rule=rule, action=Action.SKIP, reason=first.reason, evidence=evidence)
+        reasons = dict.fromkeys(one.reason for one in ordered if intent.effect(one.row).denies)
+        others = tuple(reason for reason in reasons if reason is not first.reason)
+        return Verdict(rule=rule, action=Action.SKIP, reason=first.reason, evidence=evidence, others=others)
     reason = Reason.KEPT if passed is Action.KEEP else Reason.ALLOWED
     return Verdict(rule=rule, action=passed, reason=reason, evidence=evidence)

@@ -213,7 +213,19 @@ class Licences:
             reason = Reason.KEPT if passed is Action.KEEP else Reason.ALLOWED
             return Verdict(rule=RULE, action=passed, reason=reason, evidence=cited)
         purposes = frozenset(purpose for purpose, terms in worst.items() if terms is strictest)
-        return self._refusal(strictest, cited, replace(intent, purposes=purposes), passed)
+        verdict = self._refusal(strictest, cited, replace(intent, purposes=purposes), passed)
+        if (
+            strictest is Terms.CLOSED
+            and evidence[Terms.UNKNOWN]
+            and intent.effect(Row.LICENCE_UNKNOWN).denies
+        ):
+            # Behind terms that refuse stand others that nobody could read.
+            verdict = replace(
+                verdict,
+                others=(Reason.LICENCE_UNKNOWN,),
+                evidence=(*verdict.evidence, *evidence[Terms.UNKNOWN]),
+            )
+        return verdict
 
     def _answers(
         self,

@@ -1,9 +1,12 @@
 """What a site says of the use of its content, end to end: not asked for, or not kept, and on the record."""
 
+import hashlib
 import json
 
 import pytest
 from loopback import page
+
+from crawler.decisionlog.reader import LogReader
 
 WAIVERS = """\
 schema = "sekisho.waivers/1"
@@ -73,8 +76,23 @@ def test_a_waiver_lifts_what_it_names_for_whom_it_names_and_each_use_is_on_the_r
     urls = _sites(web)
     project.write("waivers.toml", WAIVERS)
     project.append("project_settings.py", '\nSEKISHO_WAIVERS_FILE = "waivers.toml"\n')
+    both = page()
+    head = b'<head><meta name="robots" content="noai, noindex">'
+    both = type(both)(both.status, both.headers, both.body.replace(b"<head>", head))
+    urls.append(web.add("noai.localhost", "/both", both))
     crawl = project.crawl(*urls)
     kept = set(crawl.kept())
+    # The document grants noai and not noindex: what else refuses is not hidden behind it.
+    assert crawl.reason(urls[-1]) in {"noai", "robots_meta"}
+    assert urls[-1] not in kept
+    used_on = {one.url for one in crawl.of(reason="waiver_used")}
+    assert used_on == {web.url("usage.localhost", "/x"), web.url("noai.localhost", "/x")}
+    assert [one.url for one in crawl.of(reason="waiver_used", verdict="fetch")] == [
+        web.url("usage.localhost", "/x")
+    ]
+    with LogReader.open(f"sqlite:///{project.folder / 'log.db'}") as reader:
+        digest = hashlib.sha256(WAIVERS.encode()).hexdigest()
+        assert reader.document(digest).kind == "waivers"
     assert {web.url("usage.localhost", "/x"), web.url("noai.localhost", "/x")} <= kept
     assert web.url("signal.localhost", "/x") not in kept
     exported = project.sekisho(

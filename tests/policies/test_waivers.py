@@ -5,9 +5,20 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from policies.facts import RequestFacts
+from policies.facts import RequestFacts, ResponseFacts
+from policies.rules.judged_rows import Intent
+from policies.rules.robots_meta import judge_robots_header
 from policies.vocabulary import Action, Evidence, Origin, Purpose, Reason, RequestKind, Verdict
-from policies.waivers import NO_WAIVERS, WAIVABLE, WaiverError, find_waiver, lift, load_waivers, parse_waivers
+from policies.waivers import (
+    NO_WAIVERS,
+    WAIVABLE,
+    WaiverError,
+    find_waivers,
+    grants_of,
+    lift,
+    load_waivers,
+    parse_waivers,
+)
 
 FILE = """\
 schema = "sekisho.waivers/1"
@@ -37,9 +48,10 @@ def refusal(reason=Reason.TDM_RESERVATION, action=Action.SKIP):
 
 
 def found(request=None, verdict=None, day=DAY, purposes=TRAINING, text=FILE):
-    return find_waiver(
+    together = find_waivers(
         parse_waivers(text.encode(), "w.toml"), request or facts(), verdict or refusal(), day, purposes
     )
+    return together[0] if together else None
 
 
 def test_a_grant_lifts_what_it_names_where_it_names_it():
@@ -102,7 +114,7 @@ def test_what_passes_needs_no_waiver():
 
 
 def test_a_lifted_refusal_names_document_owner_and_expiry_and_keeps_what_it_lifted():
-    verdict = lift(refusal(), found(), passed=Action.FETCH)
+    verdict = lift(refusal(), [found()], passed=Action.FETCH)
     assert (verdict.rule, verdict.action, verdict.reason) == ("tdm", Action.FETCH, Reason.WAIVER_USED)
     grant, lifted = verdict.evidence
     assert (grant.source, grant.line, grant.text) == ("w.toml", 4, 'document = "CONTRACT-2026-014"')
@@ -114,7 +126,7 @@ def test_a_lifted_refusal_names_document_owner_and_expiry_and_keeps_what_it_lift
 
 
 def test_without_a_file_nothing_is_lifted():
-    assert find_waiver(NO_WAIVERS, facts(), refusal(), DAY, TRAINING) is None
+    assert find_waivers(NO_WAIVERS, facts(), refusal(), DAY, TRAINING) == ()
 
 
 def test_lapsed_waivers_are_named():
@@ -172,4 +184,49 @@ def test_a_file_is_read_with_its_digest(tmp_path):
     waivers = load_waivers(path)
     assert waivers.source == str(path)
     assert len(waivers.sha256) == 64
-    assert find_waiver(waivers, facts(), refusal(), datetime(2026, 11, 22, tzinfo=UTC).date(), TRAINING)
+    assert find_waivers(waivers, facts(), refusal(), datetime(2026, 11, 22, tzinfo=UTC).date(), TRAINING)
+
+
+def test_a_grant_for_one_reason_lifts_nothing_while_the_rule_refuses_for_another():
+    both = replace(refusal(), others=(Reason.LICENCE_TERMS,))
+    assert found(verdict=both)
+    assert found(verdict=replace(refusal(), others=(Reason.AI_TXT,))) is None
+    assert found(verdict=replace(refusal(), others=(Reason.PIRACY_LIST,))) is None
+    assert found(verdict=replace(refusal(Reason.AI_TXT), others=(Reason.TDM_RESERVATION,))) is None
+
+
+def test_each_reason_that_is_lifted_names_its_own_document_and_is_read_back():
+    second = (
+        FILE.split("[[waivers]]")[1]
+        .replace("014", "015")
+        .replace('"tdm_reservation", "licence_terms"', '"noai"')
+    )
+    waivers = parse_waivers((FILE + "\n[[waivers]]" + second).encode(), "w.toml")
+    verdict = replace(refusal(Reason.NOAI), others=(Reason.TDM_RESERVATION,))
+    placed = find_waivers(waivers, facts(), verdict, DAY, TRAINING)
+    lifted = lift(verdict, placed, passed=Action.KEEP)
+    assert lifted.others == ()
+    assert [(one.document, one.reason) for one in grants_of(lifted)] == [
+        ("CONTRACT-2026-015", "noai"),
+        ("CONTRACT-2026-014", "tdm_reservation"),
+    ]
+    first = grants_of(lifted)[0]
+    assert (first.granted_by, first.owner, first.expires) == (
+        "Example Press Ltd.",
+        "Rights desk",
+        "2027-03-31",
+    )
+    assert grants_of(verdict) == ()
+
+
+def test_a_page_with_two_directives_is_refused_for_both_reasons_and_one_grant_is_not_enough():
+    intent = Intent(token="ExampleBot", purposes=TRAINING)
+    response = ResponseFacts(
+        url="https://news.example.com/archive/1", status=200, headers=(("x-robots-tag", "noai, noindex"),)
+    )
+    verdict = judge_robots_header(response, intent, now_us=0)
+    assert {verdict.reason, *verdict.others} == {Reason.NOAI, Reason.X_ROBOTS_TAG}
+    one = FILE.replace('"tdm_reservation", "licence_terms"', '"noai"')
+    two = FILE.replace('"tdm_reservation", "licence_terms"', '"noai", "x_robots_tag"')
+    assert found(verdict=verdict, text=one) is None
+    assert found(verdict=verdict, text=two)
