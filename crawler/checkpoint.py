@@ -23,8 +23,8 @@ from crawler.recorder import Recorder
 from crawler.tally import Tally
 from crawler.visit import Visit, request_facts
 from policies.agents import has_placeholder_contact
+from policies.agents_intent import intent_of
 from policies.ai_agents import load_ai_agents
-from policies.rules.judged_rows import Intent
 from policies.rules.piracy import judge_piracy
 from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Verdict
@@ -79,7 +79,7 @@ class Checkpoint:
         self.rights_files: RightsFiles | None = None
         self.on_log_failure: Callable[[SekishoError], None] | None = None
         self.armed = False  # the guard says so when everything is in place and recorded
-        self.intent = Intent(token=agent.policy.token, purposes=frozenset(agent.policy.purposes))
+        self.intent = intent_of(agent.policy)
         self.ai_agents = load_ai_agents()
         self.waivers = load_waivers(config.waivers_file) if config.waivers_file else NO_WAIVERS
         self.longest_delay = float(agent.policy.robots.max_crawl_delay_seconds)

@@ -116,6 +116,23 @@ def _honour_findings(policy: AgentPolicy) -> list[Finding]:
     return [Finding(severity=Severity.ERROR, field="honours", message=message)]
 
 
+def _switch_findings(policy: AgentPolicy) -> list[Finding]:
+    """Name each switch that departs from our reading: whoever sets one answers for it."""
+    found = []
+    for name in policy.signals.deviations():
+        if name == "research_org":
+            words = (
+                "declares the operator a research organisation (Directive (EU) 2019/790, Article 3): keep at "
+                "hand what shows it"
+            )
+        elif name.startswith("honour_"):
+            words = "lifts refusals that Sekisho reads from a site's signals: be ready to say why"
+        else:
+            words = "refuses where a site's statement cannot be read"
+        found.append(Finding(severity=Severity.WARNING, field=f"signals.{name}", message=words))
+    return found
+
+
 def _manner_findings(policy: AgentPolicy) -> list[Finding]:
     def warn(field: str, message: str) -> Finding:
         return Finding(severity=Severity.WARNING, field=field, message=message)
@@ -142,5 +159,10 @@ def _manner_findings(policy: AgentPolicy) -> list[Finding]:
 
 def agent_findings(policy: AgentPolicy, today: date) -> tuple[Finding, ...]:
     """Return every finding on an agent, errors first; `today` is the UTC day of the run."""
-    found = [*_day_findings(policy, today), *_honour_findings(policy), *_manner_findings(policy)]
+    found = [
+        *_day_findings(policy, today),
+        *_honour_findings(policy),
+        *_switch_findings(policy),
+        *_manner_findings(policy),
+    ]
     return tuple(sorted(found, key=lambda finding: finding.severity))

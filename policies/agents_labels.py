@@ -69,6 +69,38 @@ FIELDS: dict[str, Label] = {
     "robots.max_crawl_delay_seconds": Label(
         en="Longest Crawl-delay that is waited for", ja="待機する Crawl-delay の上限"
     ),
+    "signals": Label(en="Departures in the reading of signals", ja="シグナルの解釈に関する例外設定"),
+    "signals.honour_peer_ai_blocks": Label(
+        en="Blocks of other AI agents count", ja="他の AI エージェントへの拒否の遵守"
+    ),
+    "signals.honour_ai_prohibitions": Label(
+        en="Unregistered lines against AI use count", ja="未登録の AI 利用拒否行の遵守"
+    ),
+    "signals.honour_preferences_by_analogy": Label(
+        en="Usage preferences count for purposes they do not name", ja="利用表明の類推適用"
+    ),
+    "signals.honour_tdm_beyond_mining": Label(
+        en="A TDM reservation counts for search and archive", ja="TDM 留保の検索・保存への適用"
+    ),
+    "signals.honour_unknown_licences": Label(
+        en="Licence terms that cannot be read refuse", ja="読み取れないライセンス条件の拒否扱い"
+    ),
+    "signals.honour_contradictory_trust_txt": Label(
+        en="A no among contradictions in trust.txt counts", ja="矛盾する trust.txt の拒否扱い"
+    ),
+    "signals.honour_page_directives_by_analogy": Label(
+        en="Page directives count for purposes they do not name", ja="ページ指示の類推適用"
+    ),
+    "signals.honour_asset_rights_by_analogy": Label(
+        en="Assertions in files count for purposes they do not name", ja="ファイル内の権利表示の類推適用"
+    ),
+    "signals.deny_malformed_preferences": Label(
+        en="Usage preferences that cannot be read refuse", ja="読み取れない利用表明の拒否扱い"
+    ),
+    "signals.deny_malformed_reservations": Label(
+        en="TDM reservations that cannot be read refuse", ja="読み取れない TDM 留保の拒否扱い"
+    ),
+    "signals.research_org": Label(en="The operator is a research organisation", ja="運営者は研究機関である"),
     "description": Label(en="Description", ja="説明"),
     "description.en": Label(en="Description (English)", ja="説明(英語)"),
     "description.ja": Label(en="Description (Japanese)", ja="説明(日本語)"),

@@ -191,6 +191,41 @@ class Robots(Part):
     max_crawl_delay_seconds: Annotated[Count, Field(ge=1, le=ROBOTS_MAX_AGE_SECONDS)] = 300
 
 
+Switch = Annotated[bool, Strict()]
+
+
+class SignalSwitches(Part):
+    """Where the operator's reading of a site's signals departs from ours; left out: nowhere.
+
+    `honour_…` stands for refusals that are our reading and not the specification's: `false` lifts them, and
+    nothing else. `deny_…` reads what the specification calls no statement as a refusal. Which cells of the
+    precedence table each of them moves is in `policies/precedence.py` (`SWITCHES`). `research_org` declares
+    the operator a research organisation in the sense of Article 3 of Directive (EU) 2019/790: a TDM
+    reservation does not bind its purpose `research`, and licences for education are open to it.
+    """
+
+    honour_peer_ai_blocks: Switch = True
+    honour_ai_prohibitions: Switch = True
+    honour_preferences_by_analogy: Switch = True
+    honour_tdm_beyond_mining: Switch = True
+    honour_unknown_licences: Switch = True
+    honour_contradictory_trust_txt: Switch = True
+    honour_page_directives_by_analogy: Switch = True
+    honour_asset_rights_by_analogy: Switch = True
+    deny_malformed_preferences: Switch = False
+    deny_malformed_reservations: Switch = False
+    research_org: Switch = False
+
+    def values(self) -> dict[str, bool]:
+        """Return every switch but `research_org` by its name."""
+        return {name: bool(getattr(self, name)) for name in type(self).model_fields if name != "research_org"}
+
+    def deviations(self) -> tuple[str, ...]:
+        """Return the names of those that differ from our reading, in the order of the table."""
+        fields = type(self).model_fields
+        return tuple(name for name, field in fields.items() if getattr(self, name) is not field.default)
+
+
 class ThirdPartyCrawler(Part):
     """A crawler of somebody else whose data the operator uses (PC-1.1B-crawler).
 
@@ -222,6 +257,7 @@ class AgentPolicy(Part):
     contact: Contact
     collection: Period
     robots: Robots = Robots()
+    signals: SignalSwitches = SignalSwitches()
     description: Bilingual | None = None
     effect_of_blocking: Bilingual | None = None
     third_party_crawlers: tuple[ThirdPartyCrawler, ...] = ()

@@ -17,10 +17,10 @@ from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.reader import LogReader
 from policies.agents import has_placeholder_contact, load_agent
+from policies.agents_intent import intent_of
 from policies.ai_agents import load_ai_agents
 from policies.decide import SiteSide, Standing
 from policies.facts import RequestFacts, RobotsAccess
-from policies.rules.judged_rows import Intent
 from policies.rules.piracy import judge_piracy
 from policies.rules.robots import read_rules
 from policies.rules.scope import judge_scope
@@ -92,9 +92,7 @@ def load_site(arguments: Namespace, log: str) -> Site:
         longest_delay=agent.policy.robots.max_crawl_delay_seconds,
         matcher=snapshot.matcher,
         weights=load_profile(config.profile),
-        intent=Intent(
-            token=agent.policy.token, purposes=frozenset(arguments.purpose or agent.policy.purposes)
-        ),
+        intent=intent_of(agent.policy, arguments.purpose or ()),
         agents=load_ai_agents(),
     )
     return Site(standing=standing, user_agent=agent.policy.user_agent, settings=settings)

@@ -104,6 +104,8 @@ def _attention(
     longer = isinstance(before, int) and isinstance(after, int) and after > before
     if (field == "honours" and removed) or (field == "robots.max_age_seconds" and longer):
         return Attention.PROMISES_LESS
+    if field.startswith("signals.") and after is (field == "signals.research_org"):
+        return Attention.PROMISES_LESS
     if (field == "purposes" and added) or (field.startswith(_THIRD_PARTY) and after is not None):
         return Attention.COLLECTS_MORE
     earlier = field == "collection.start" and str(after) < str(before)
