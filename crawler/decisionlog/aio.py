@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.batch import SegmentHead
     from crawler.decisionlog.clock import Clock
+    from crawler.decisionlog.custody import Custody
     from crawler.decisionlog.errors import LogError
     from crawler.decisionlog.record import Document, Entry, Receipt
 
@@ -50,6 +51,7 @@ class AsyncLog:
         on_failure: Callable[[LogError], None] | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         lock_timeout: float = LOCK_TIMEOUT_S,
+        custody: Custody | None = None,
     ) -> Self:
         """Open as `LogWriter.open` does. `on_failure` is called in the loop. Raises LogError.
 
@@ -67,6 +69,7 @@ class AsyncLog:
             on_failure=(lambda error: log._in_loop(on_failure, error)) if on_failure else None,
             entropy=entropy,
             lock_timeout=lock_timeout,
+            custody=custody,
         )
         return log
 

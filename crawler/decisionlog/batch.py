@@ -17,6 +17,12 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.decisionlog import encoding, schema, store
+from crawler.decisionlog.custody import Custody
+from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.recovery import recover, seal_segment, unsealed
+from crawler.decisionlog.registry import SegmentHeaded, SegmentOpened
+from crawler.decisionlog.registry_store import RegistryStore
+from crawler.decisionlog.segment_lock import SegmentLock
 from crawler.decisionlog.tree import CompactRange
 
 if TYPE_CHECKING:
@@ -26,12 +32,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
-    from crawler.decisionlog.errors import LogError
     from crawler.decisionlog.record import Document
     from crawler.decisionlog.rows import Context, Pending
 
 HEAD_EVERY_US: Final = 1_000_000
 HEAD_EVERY_LEAVES: Final = 10_000
+CHECKPOINT_EVERY_US: Final = 10_000_000
 _COMPRESS_FROM: Final = 1024  # octets; below, zlib costs more time than it saves space
 _KNOWN_DOCUMENTS: Final = 100_000
 
@@ -63,33 +69,64 @@ class SegmentStore:
     """An open segment and the connection that it is written through. Make it with `open`."""
 
     def __init__(
-        self, connection: Connection, path: Path, *, number: int, segment: UUID, opened_us: int
+        self,
+        connection: Connection,
+        path: Path,
+        registry: RegistryStore,
+        lock: SegmentLock,
+        *,
+        number: int,
+        segment: UUID,
+        opened_us: int,
     ) -> None:
         self.path = path
         self.number = number
         self.segment = segment
         self._connection = connection
+        self._registry = registry
+        self._lock = lock
         self._raw = store.driver(connection)
         self._tree = CompactRange()
         self._last_us = opened_us
         self._head_us = opened_us
         self._head_size = 0
+        self._signed_us = opened_us
         self._known: set[bytes] = set()
 
     @classmethod
     def open(
-        cls, path: Path, *, run_id: str, agent: str, opened_us: int, nonce: bytes, lock_timeout: float
+        cls,
+        path: Path,
+        *,
+        run_id: str,
+        agent: str,
+        opened_us: int,
+        nonce: bytes,
+        lock_timeout: float,
+        custody: Custody | None = None,
+        retention: str = "default",
     ) -> Self:
-        """Open or create the log and start a new segment in it. Raises LogError."""
+        """Open or create the log and start a new segment in it. Raises LogError.
+
+        The opening stands in the registry, signed, before the first record can be written. Segments that
+        dead writers left are sealed first.
+        """
         run_id, agent = (encoding.text_octets(text).decode() for text in (run_id, agent))
+        custody = custody or Custody.of(path)
         connection = store.open_for_writing(path, lock_timeout=lock_timeout)
+        lock: SegmentLock | None = None
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+            registry = RegistryStore.open(connection, custody, now_us=opened_us)
+            _recover_dead(connection, registry, path, now_us=opened_us)
             last = connection.execute(select(func.max(schema.segment.c.id))).scalar()
             number = (last or 0) + 1
             segment = encoding.derive_segment_uuid(
                 number=number, run=run_id, agent=agent, opened_us=opened_us, nonce=nonce
             )
+            lock = SegmentLock.take(path, number)
+            if lock is None:
+                raise LogError(f"another process writes segment {number} of {path}: end it, then start again")  # noqa: TRY301 - one place closes
             connection.execute(
                 insert(schema.segment).values(
                     id=number,
@@ -101,11 +138,21 @@ class SegmentStore:
                     nonce=nonce,
                 )
             )
+            event = SegmentOpened(
+                segment=str(segment), number=number, run=run_id, agent=agent, retention=retention
+            )
+            registry.append(event, now_us=opened_us, segment_id=number)
+            registry.checkpoint()
             connection.exec_driver_sql("COMMIT")
-        except (SQLAlchemyError, sqlite3.Error) as error:
+            registry.publish()
+        except BaseException as error:
             connection.close()
-            raise store.explain(error, path, "open a segment in") from error
-        return cls(connection, path, number=number, segment=segment, opened_us=opened_us)
+            if lock is not None:
+                lock.release(ended=True)
+            if isinstance(error, (SQLAlchemyError, sqlite3.Error)):
+                raise store.explain(error, path, "open a segment in") from error
+            raise
+        return cls(connection, path, registry, lock, number=number, segment=segment, opened_us=opened_us)
 
     def explain(self, error: BaseException) -> LogError:
         """Return the one readable line for an error while writing."""
@@ -134,7 +181,12 @@ class SegmentStore:
             or self._last_us < self._head_us  # the clock was set back
         ):
             self._store_head()
+        signed = abs(self._last_us - self._signed_us) >= CHECKPOINT_EVERY_US
+        if signed:
+            self._sign()
         raw.execute("COMMIT")
+        if signed:
+            self._registry.publish()
 
     def finish(self, *, seal: bool) -> SegmentHead:
         """Write the last head, seal the segment if asked to, close the connection. Raises sqlite3.Error."""
@@ -142,14 +194,27 @@ class SegmentStore:
             segment=self.segment, size=self._tree.size, root=self._tree.root(), ts_us=self._last_us
         )
         self._raw.execute("BEGIN IMMEDIATE")
-        if seal or self._head_size != head.size:
-            self._store_head()
         if seal:
-            self._raw.execute(
-                "UPDATE segment SET sealed_us = ?, size = ?, root = ? WHERE id = ?",
-                (head.ts_us, head.size, head.root, self.number),
+            segment = schema.segment
+            row = self._connection.execute(segment.select().where(segment.c.id == self.number)).one()
+            seal_segment(
+                self._connection,
+                self._registry,
+                row=row,
+                size=head.size,
+                root=head.root,
+                last_us=head.ts_us,
+                now_us=head.ts_us,
+                how="sealed",
             )
+            self._registry.checkpoint()
+        else:
+            if self._head_size != head.size:
+                self._store_head()
+            self._sign()
         self._raw.execute("COMMIT")
+        self._registry.publish()
+        self._lock.release(ended=seal)
         store.tidy(self._raw)
         self.close()
         return head
@@ -157,6 +222,7 @@ class SegmentStore:
     def close(self) -> None:
         """Close the connection; what was not committed is rolled back."""
         self._connection.close()
+        self._lock.release(ended=False)
 
     def _store_context(self, context: Context) -> None:
         values = (context.agent, context.policy, context.blocklist)
@@ -183,9 +249,27 @@ class SegmentStore:
             self._known.clear()
         self._known.add(digest)
 
+    def _sign(self) -> None:
+        """Put the present root into the registry, and sign that."""
+        event = SegmentHeaded(segment=str(self.segment), size=self._tree.size, root=self._tree.root().hex())
+        self._registry.append(event, now_us=self._last_us, segment_id=self.number)
+        self._registry.checkpoint()
+        self._signed_us = self._last_us
+
     def _store_head(self) -> None:
         size = self._tree.size
         if self._head_size != size or size == 0:
             self._raw.execute(_HEAD, (self.number, size, self._tree.root(), self._last_us))
         self._head_size = size
         self._head_us = self._last_us
+
+
+def _recover_dead(connection: Connection, registry: RegistryStore, path: Path, *, now_us: int) -> None:
+    """Seal what writers left that are gone. Raises LogError."""
+    for number in unsealed(connection):
+        lock = SegmentLock.take(path, number)
+        if lock is not None:
+            try:
+                recover(connection, registry, number, now_us=now_us)
+            finally:
+                lock.release(ended=True)

@@ -1,18 +1,16 @@
-"""The tables, the triggers that keep them append-only, and the view `decisions` that exporters query.
+"""The tables and the view `decisions` that exporters query; what keeps them append-only is in `guards`.
 
-Triggers stop accidents and a compromised crawler, not somebody who owns the file: see README.md.
-`INSERT OR REPLACE` passes by DELETE triggers (`recursive_triggers` is off by default,
-https://www.sqlite.org/lang_createtrigger.html), so that BEFORE INSERT guards demand the next index.
+Format 2 is format 1 with the tables from `registry` on: records are the same to the octet.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -23,12 +21,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import UserDefinedType
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from crawler.decisionlog.guards import sqlite_statements
 
+if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-FORMAT: Final = "sekisho.log/1"
+FORMAT: Final = "sekisho.log/2"
+FORMAT_1: Final = "sekisho.log/1"  # without registry: read and verified, no longer written
 APPLICATION_ID: Final = 0x53454B49  # "SEKI", shown by file(1)
 
 
@@ -142,91 +141,86 @@ head = Table(
     PrimaryKeyConstraint("segment_id", "size"),
     **_CLUSTERED,
 )  # fmt: skip
+# The tree in which segments open and close. `body` is what is hashed; the columns before it repeat members.
+registry = Table(
+    "registry", metadata,
+    Column("idx", _Int, primary_key=True),  # 0, 1, 2 … without gaps
+    Column("ts_us", _Int, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("segment_id", _Int),
+    Column("body", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    **_STRICT,
+)  # fmt: skip
 
-_NEXT_IDX = "(SELECT coalesce(max(idx) + 1, 0) FROM record WHERE segment_id = NEW.segment_id)"
+# Signed heads of the registry: C2SP signed notes, verbatim.
+checkpoint = Table(
+    "checkpoint", metadata,
+    Column("size", _Int, primary_key=True),  # leaves of the registry that it covers
+    Column("ts_us", _Int, nullable=False),  # time of the last of them
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    **_STRICT,
+)  # fmt: skip
 
+# What others attested of a checkpoint: RFC 3161 tokens, cosignatures of witnesses.
+anchor = Table(
+    "anchor", metadata,
+    Column("id", _Int, primary_key=True),
+    Column("size", _Int, nullable=False),  # of the checkpoint
+    Column("ts_us", _Int, nullable=False),  # when it was received
+    Column("kind", Text, nullable=False),  # rfc3161 or cosignature
+    Column("name", Text, nullable=False),  # address of the authority, or name of the witness
+    Column("body", LargeBinary, nullable=False),
+    **_STRICT,
+)  # fmt: skip
 
-def _exists(table: str, key: str) -> str:
-    """Whether the table has a row for NEW's segment and key already."""
-    return f"EXISTS (SELECT 1 FROM {table} WHERE segment_id = NEW.segment_id AND {key} = NEW.{key})"  # noqa: S608 - names of this file
+# Sums by host of a segment, written when it is sealed; their root is in the seal's leaf.
+rollup = Table(
+    "rollup", metadata,
+    Column("host_key", Text, nullable=False),  # reversed labels: org.example.
+    Column("segment_id", _Int, nullable=False),
+    Column("n_fetch", _Int, nullable=False),
+    Column("n_skip", _Int, nullable=False),
+    Column("n_defer", _Int, nullable=False),
+    Column("n_keep", _Int, nullable=False),
+    Column("n_drop", _Int, nullable=False),
+    Column("reasons", Text, nullable=False),  # canonical JSON: reason to count
+    Column("policies", Text, nullable=False),  # canonical JSON: digests in hex, sorted
+    Column("first_us", _Int, nullable=False),
+    Column("last_us", _Int, nullable=False),
+    Column("first_idx", _Int, nullable=False),
+    Column("last_idx", _Int, nullable=False),
+    PrimaryKeyConstraint("host_key", "segment_id"),
+    Index("rollup_of_segment", "segment_id", "host_key"),
+    **_CLUSTERED,
+)  # fmt: skip
 
+# What may be deleted, and by which leaf of the registry: guards let nothing else go.
+erasure = Table(
+    "erasure", metadata,
+    Column("segment_id", _Int, nullable=False),
+    Column("idx", _Int, nullable=False),
+    Column("registry_idx", _Int, nullable=False),
+    PrimaryKeyConstraint("segment_id", "idx"),
+    **_CLUSTERED,
+)  # fmt: skip
 
-def _next_id(table: str) -> str:
-    return f"(SELECT coalesce(max(id), 0) + 1 FROM {table})"  # noqa: S608 - names of this file
+pruning = Table(
+    "pruning", metadata,
+    Column("segment_id", _Int, primary_key=True),
+    Column("registry_idx", _Int, nullable=False),
+    **_STRICT,
+)  # fmt: skip
 
+discarding = Table(
+    "discarding", metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("registry_idx", _Int, nullable=False),
+    **_CLUSTERED,
+)  # fmt: skip
 
-_SAME_UUID = "EXISTS (SELECT 1 FROM segment WHERE uuid = NEW.uuid)"
-_SEGMENT_IDENTITY = ("id", "uuid", "run_id", "agent", "schema_ver", "opened_us", "nonce")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
-    """A trigger: refuse the statement on the table when the condition holds for one of its rows."""
-
-    table: str
-    event: str
-    when: str
-    message: str
-
-
-def _guards() -> Iterator[Guard]:
-    yield Guard(
-        table="record",
-        event="INSERT",
-        when=f"NEW.idx IS NOT {_NEXT_IDX}",
-        message="a record takes the next index of its segment, no other",
-    )
-    yield Guard(
-        table="record",
-        event="INSERT",
-        when="NOT EXISTS (SELECT 1 FROM segment WHERE id = NEW.segment_id AND sealed_us IS NULL)",
-        message="records are appended to open segments only",
-    )
-    yield Guard(
-        table="opening",
-        event="INSERT",
-        when=f"{_exists('opening', 'idx')} OR NOT {_exists('record', 'idx')}",
-        message="an opening belongs to one record and is written once",
-    )
-    yield Guard(
-        table="document",
-        event="INSERT",
-        when="EXISTS (SELECT 1 FROM document WHERE sha256 = NEW.sha256 OR id = NEW.id)",
-        message="a document is written once",
-    )
-    yield Guard(
-        table="segment",
-        event="INSERT",
-        when=f"NEW.id IS NOT {_next_id('segment')} OR {_SAME_UUID} OR NEW.sealed_us IS NOT NULL"
-        " OR NEW.size IS NOT NULL OR NEW.root IS NOT NULL",
-        message="a segment takes the next number and is opened before it is sealed",
-    )
-    yield Guard(
-        table="segment",
-        event="UPDATE",
-        when="OLD.sealed_us IS NOT NULL OR NEW.sealed_us IS NULL OR NEW.size IS NULL OR NEW.root IS NULL OR "
-        + " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in _SEGMENT_IDENTITY),
-        message="a segment changes once, when it is sealed",
-    )
-    yield Guard(
-        table="context",
-        event="INSERT",
-        when=f"NEW.id IS NOT {_next_id('context')}",
-        message="a context takes the next number",
-    )
-    yield Guard(
-        table="head",
-        event="INSERT",
-        when=f"NEW.size IS NOT {_NEXT_IDX} OR {_exists('head', 'size')}",
-        message="a head is written once and covers every record of its segment",
-    )
-    yield Guard(
-        table="meta", event="INSERT", when="TRUE", message="the format of a log is fixed when it is made"
-    )
-    for table in metadata.tables:
-        if table != "segment":
-            yield Guard(table=table, event="UPDATE", when="TRUE", message="nothing in a log is changed")
-        yield Guard(table=table, event="DELETE", when="TRUE", message="nothing in a log is deleted")
+SINCE_2: Final = (registry, checkpoint, anchor, rollup, erasure, pruning, discarding)
 
 
 def _hex(column: str) -> str:
@@ -259,20 +253,11 @@ SELECT s.uuid AS segment, r.idx AS idx, s.run_id AS run, r.ts_us AS ts_us,
 """  # noqa: S608 - names of this file
 
 
-def guard_statements() -> tuple[str, ...]:
-    """Return the CREATE TRIGGER statements of SQLite."""
-    return tuple(
-        f"CREATE TRIGGER guard_{number:02d}_{guard.table}_{guard.event.lower()} BEFORE {guard.event}"
-        f" ON {guard.table} WHEN {guard.when} BEGIN SELECT RAISE(ABORT, 'sekisho: {guard.message}'); END"
-        for number, guard in enumerate(_guards())
-    )
-
-
 def create(connection: Connection) -> None:
     """Create everything in an empty SQLite database; the caller holds the transaction."""
     metadata.create_all(connection, checkfirst=False)
     connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES ('format', ?)", (FORMAT,))
     connection.exec_driver_sql(VIEW)
-    for statement in guard_statements():
+    for statement in sqlite_statements():
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")

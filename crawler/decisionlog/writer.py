@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from crawler.decisionlog.clock import Clock
+    from crawler.decisionlog.custody import Custody
 
 QUEUE_LIMIT: Final = 10_000
 QUEUE_TIMEOUT_S: Final = 60.0
@@ -117,12 +118,14 @@ class LogWriter:
         queue_limit: int = QUEUE_LIMIT,
         queue_timeout: float = QUEUE_TIMEOUT_S,
         lock_timeout: float = store.LOCK_TIMEOUT_S,
+        custody: Custody | None = None,
     ) -> Self:
         """Open or create the log at `url`, start a new segment in it, and return its running writer.
 
         `on_batch` is called from the writer's thread, once a batch, with those of its tickets that were
         appended with `wait=True`, all durable or all failed; `on_failure` once, when the writer is poisoned.
-        Neither may block. Timeouts are seconds. Raises LogError when the log cannot be opened.
+        Neither may block. Timeouts are seconds. `custody` names the key and the last checkpoint; None takes
+        the environment's, or those beside the database. Raises LogError when the log cannot be opened.
         """
         segment = SegmentStore.open(
             store.log_path(url),
@@ -131,6 +134,7 @@ class LogWriter:
             opened_us=clock.now_us(),
             nonce=entropy(encoding.SALT_SIZE),
             lock_timeout=lock_timeout,
+            custody=custody,
         )
         writer = cls(
             segment,

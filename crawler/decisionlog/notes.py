@@ -1,0 +1,236 @@
+"""C2SP signed notes, verifier keys and checkpoints, to the octet (https://c2sp.org/signed-note,
+https://c2sp.org/tlog-checkpoint).
+
+Text, an empty line, then one signature a line. Signatures of unknown keys are ignored; one of a known key
+that fails rejects the whole note; a note without any signature of a known key is rejected.
+Types: 0x01 Ed25519 (RFC 8032) to sign and verify, 0x04 timestamped Ed25519 cosignatures to verify.
+Pure; keys arrive as arguments.
+"""  # noqa: D205 - the second specification belongs to the first line
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+ED25519: Final = 0x01
+COSIGNATURE: Final = 0x04
+_KEY_SIZE: Final = 32
+_SIGNATURE_SIZE: Final = 64
+_STAMP_SIZE: Final = 8
+_KEY_ID: Final = 4
+_HASH: Final = 32
+_LIMIT: Final = 64 * 1024  # octets of a note; ours have about 250, witnesses add about 120 each
+_SIGNATURES: Final = 64
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_DASH: Final = "\u2014 "
+
+
+class NoteError(ValueError):
+    """A note, a checkpoint or a key is not what its specification says, or its signature does not verify."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierKey:
+    """A public key with its name: `type` is that of its signatures, `key` its 32 octets."""
+
+    name: str
+    type: int
+    key: bytes
+
+    @property
+    def id(self) -> bytes:
+        """The key ID of its signature lines: 4 octets."""
+        return sha256(self.name.encode() + b"\n" + bytes((self.type,)) + self.key).digest()[:_KEY_ID]
+
+    def __str__(self) -> str:
+        encoded = base64.b64encode(bytes((self.type,)) + self.key).decode()
+        return f"{self.name}+{self.id.hex()}+{encoded}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signature line: of which key it says to be, and its octets."""
+
+    name: str
+    id: bytes
+    octets: bytes
+
+    @property
+    def line(self) -> str:
+        """The line, with its end."""
+        return f"{_DASH}{self.name} {base64.b64encode(self.id + self.octets).decode()}\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A signed note, not yet verified. `text` ends with a line end."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+    def __str__(self) -> str:
+        return self.text + "\n" + "".join(signature.line for signature in self.signatures)
+
+    def with_signatures(self, signatures: Iterable[Signature]) -> Note:
+        """Return the note with these signatures behind its own."""
+        return Note(text=self.text, signatures=(*self.signatures, *signatures))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """The head of a log: its origin, the number of its leaves, and their RFC 6962 root (32 octets)."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    @property
+    def text(self) -> str:
+        """The text that is signed."""
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+def _decoded(text: str, what: str) -> bytes:
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise NoteError(f"{what} is no base64") from error
+    if base64.b64encode(octets).decode() != text:
+        raise NoteError(f"{what} is no canonical base64")
+    return octets
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a key or a log. Raises NoteError when the specification forbids it."""
+    if not name or "+" in name or any(letter.isspace() for letter in name) or _CONTROL.search(name):
+        raise NoteError(
+            f"{name!r} cannot name a key or a log: it is empty, or has a space, a plus or a control"
+        )
+    return name
+
+
+def parse_vkey(text: str) -> VerifierKey:
+    """Return a verifier key, written NAME+HEXID+BASE64. Raises NoteError."""
+    parts = text.strip().split("+", 2)
+    if len(parts) != 3:  # noqa: PLR2004 - name, ID, key
+        raise NoteError(f"{text.strip()[:120]!r} is no verifier key: write NAME+HEXID+BASE64")
+    name, hexid, encoded = parts
+    octets = _decoded(encoded, "the key of a verifier key")
+    if len(octets) != _KEY_SIZE + 1 or octets[0] not in {ED25519, COSIGNATURE}:
+        raise NoteError(f"the key of {name[:80]!r} is no Ed25519 key")
+    key = VerifierKey(name=checked_name(name), type=octets[0], key=octets[1:])
+    if key.id.hex() != hexid:
+        raise NoteError(f"the ID of the key {name!r} is {key.id.hex()}, not {hexid[:16]}: it was mistyped")
+    return key
+
+
+def verifier_key(name: str, private: Ed25519PrivateKey) -> VerifierKey:
+    """Return the verifier key of a private key under a name. Raises NoteError for a name that is none."""
+    return VerifierKey(name=checked_name(name), type=ED25519, key=private.public_key().public_bytes_raw())
+
+
+def sign(text: str, name: str, private: Ed25519PrivateKey) -> Note:
+    """Return the text (ending in a line end) as a note with one Ed25519 signature."""
+    octets = private.sign(text.encode())
+    signature = Signature(name=name, id=verifier_key(name, private).id, octets=octets)
+    return Note(text=text, signatures=(signature,))
+
+
+def parse_note(octets: bytes) -> Note:
+    """Return a note's text and signatures, unverified. Raises NoteError."""
+    if len(octets) > _LIMIT:
+        raise NoteError(f"a note of {len(octets):,} octets is too long")
+    try:
+        whole = octets.decode()
+    except UnicodeError as error:
+        raise NoteError("a note is UTF-8, this is not") from error
+    if _CONTROL.search(whole):
+        raise NoteError("a note has no control characters but line ends, this has")
+    cut = whole.rfind("\n\n")
+    if cut < 1 or not whole.endswith("\n"):
+        raise NoteError("a note has a text, an empty line, and signatures, each line with its end")
+    lines = whole[cut + 2 :].removesuffix("\n").split("\n")
+    if len(lines) > _SIGNATURES:
+        raise NoteError(f"a note with {len(lines)} signatures is not read")
+    return Note(text=whole[: cut + 1], signatures=tuple(_signature(line) for line in lines))
+
+
+def _signature(line: str) -> Signature:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH):
+        raise NoteError(f"{line[:60]!r} is no signature line")
+    octets = _decoded(encoded, "a signature")
+    if len(octets) <= _KEY_ID:
+        raise NoteError("a signature is too short")
+    return Signature(name=checked_name(name), id=octets[:_KEY_ID], octets=octets[_KEY_ID:])
+
+
+def _verifies(text: str, signature: Signature, key: VerifierKey) -> bool:
+    octets, message = signature.octets, text.encode()
+    if key.type == COSIGNATURE:
+        if len(octets) != _STAMP_SIZE + _SIGNATURE_SIZE:
+            return False
+        stamp = int.from_bytes(octets[:_STAMP_SIZE], "big")
+        message = f"cosignature/v1\ntime {stamp}\n".encode() + message
+        octets = octets[_STAMP_SIZE:]
+    try:
+        Ed25519PublicKey.from_public_bytes(key.key).verify(octets, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def cosigned_at(signature: Signature) -> int:
+    """Return the time of a cosignature (type 0x04), POSIX seconds. Raises NoteError."""
+    if len(signature.octets) != _STAMP_SIZE + _SIGNATURE_SIZE:
+        raise NoteError(f"the cosignature of {signature.name!r} does not have the length of one")
+    return int.from_bytes(signature.octets[:_STAMP_SIZE], "big")
+
+
+def signers(note: Note, known: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
+    """Return the known keys that signed the note.
+
+    Raises NoteError when a signature of a known key fails, or no known key signed.
+    """
+    keys = {(key.name, key.id): key for key in known}
+    found: list[VerifierKey] = []
+    for signature in note.signatures:
+        key = keys.get((signature.name, signature.id))
+        if key is None:
+            continue
+        if not _verifies(note.text, signature, key):
+            raise NoteError(f"the signature of {key.name!r} ({key.id.hex()}) is wrong")
+        found.append(key)
+    if not found:
+        names = ", ".join(f"{signature.name} ({signature.id.hex()})" for signature in note.signatures)
+        raise NoteError(f"no known key signed it; it is signed by {names[:300]}")
+    return tuple(found)
+
+
+def parse_checkpoint(note: Note) -> Checkpoint:
+    """Return the checkpoint that a note's text is. Raises NoteError. Says nothing of signatures."""
+    origin, *rest = note.text.removesuffix("\n").split("\n")
+    if len(rest) < 2 or not all((origin, *rest)):  # noqa: PLR2004 - size and root
+        raise NoteError("a checkpoint has an origin, a size and a root, and no empty line")
+    size, root, *extensions = rest
+    if not _NUMBER.fullmatch(size):
+        raise NoteError(f"the size of a checkpoint is a number, {size[:40]!r} is none")
+    octets = _decoded(root, "the root of a checkpoint")
+    if len(octets) != _HASH:
+        raise NoteError("the root of a checkpoint has 32 octets, this has not")
+    if extensions:
+        raise NoteError("a checkpoint of a Sekisho log has no extension lines")
+    return Checkpoint(origin=origin, size=int(size), root=octets)

@@ -1,0 +1,184 @@
+"""Sums by host of a segment, with a root of their own, so that presence and absence can both be proved.
+
+Format `sekisho.rollup`, version 1: one leaf a host in the order of the octets of its key; its body is
+canonical JSON (RFC 8785) of the row:
+
+    leaf hash = SHA-256(0x00 + "sekisho.rollup" 0x00 + body)        root: RFC 6962 over the leaf hashes
+
+The host key has the labels of the host in reverse, each followed by a dot (`www.example.org` is
+`org.example.www.`), so that a domain and all its subdomains are one range; an address is `[192.0.2.1].`.
+A host that stands in no row had no record: its neighbours in the order prove it. Records without a host
+(about the run itself) are not counted.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+import rfc8785
+from sqlalchemy import func, insert, select
+
+from crawler.decisionlog import schema
+from crawler.decisionlog.tree import CompactRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.engine import Connection
+
+LABEL: Final = b"sekisho.rollup\x00"
+_BATCH: Final = 1000
+_COUNTS: Final = {
+    ("request", "fetch"): "n_fetch",
+    ("request", "skip"): "n_skip",
+    ("request", "defer"): "n_defer",
+    ("response", "keep"): "n_keep",
+    ("response", "skip"): "n_drop",
+}
+
+
+def host_key(host: str) -> str:
+    """Return the key of a canonical host."""
+    try:
+        return f"[{ip_address(host.strip('[]'))}]."
+    except ValueError:
+        return "".join(f"{label}." for label in reversed(host.rstrip(".").split(".")))
+
+
+def host_of(key: str) -> str:
+    """Return the host of a key."""
+    if key.startswith("["):
+        return key[1:-2]
+    return ".".join(reversed(key.rstrip(".").split(".")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSum:
+    """What a segment holds of a host. Times are UTC in microseconds; `policies` digests in hex, sorted."""
+
+    host_key: str
+    n_fetch: int
+    n_skip: int
+    n_defer: int
+    n_keep: int
+    n_drop: int
+    reasons: tuple[tuple[str, int], ...]
+    policies: tuple[str, ...]
+    first_us: int
+    last_us: int
+    first_idx: int
+    last_idx: int
+
+    @property
+    def body(self) -> bytes:
+        """What is hashed."""
+        return rfc8785.dumps({**asdict(self), "reasons": dict(self.reasons), "policies": list(self.policies)})
+
+    @property
+    def leaf(self) -> bytes:
+        """The leaf hash."""
+        return sha256(b"\x00" + LABEL + self.body).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Records of a segment that agree in everything but their place: a row of `GROUPS`."""
+
+    host: str
+    stage: str
+    verdict: str
+    reason: str
+    policy: bytes
+    count: int
+    first_us: int
+    last_us: int
+    first_idx: int
+    last_idx: int
+
+
+def sums(groups: Iterable[Group]) -> list[HostSum]:
+    """Return the rows of a segment in the order of their keys."""
+    by_host: dict[str, list[Group]] = {}
+    for group in groups:
+        by_host.setdefault(host_key(group.host), []).append(group)
+    return [_sum(key, by_host[key]) for key in sorted(by_host, key=str.encode)]
+
+
+def _sum(key: str, groups: list[Group]) -> HostSum:
+    counts = dict.fromkeys(_COUNTS.values(), 0)
+    reasons: dict[str, int] = {}
+    for group in groups:
+        name = _COUNTS.get((group.stage, group.verdict))
+        if name is not None:
+            counts[name] += group.count
+            reasons[group.reason] = reasons.get(group.reason, 0) + group.count
+    return HostSum(
+        host_key=key,
+        reasons=tuple(sorted(reasons.items())),
+        policies=tuple(sorted({group.policy.hex() for group in groups})),
+        first_us=min(group.first_us for group in groups),
+        last_us=max(group.last_us for group in groups),
+        first_idx=min(group.first_idx for group in groups),
+        last_idx=max(group.last_idx for group in groups),
+        **counts,
+    )
+
+
+def root_of(rows: Iterable[HostSum]) -> bytes:
+    """Return the root over rows in their order."""
+    return CompactRange(row.leaf for row in rows).root()
+
+
+def grouped(connection: Connection, number: int) -> Iterator[Group]:
+    """Yield the groups of a segment from its records."""
+    record, context = schema.record.c, schema.context.c
+    keys = (record.host, record.stage, record.verdict, record.reason, context.policy_sha256)
+    for row in connection.execute(
+        select(
+            *keys,
+            func.count(),
+            func.min(record.ts_us),
+            func.max(record.ts_us),
+            func.min(record.idx),
+            func.max(record.idx),
+        )
+        .join_from(schema.record, schema.context, context.id == record.context_id)
+        .where(record.segment_id == number, record.host.is_not(None))
+        .group_by(*keys)
+    ):
+        yield Group(*row)
+
+
+def write_rollup(connection: Connection, number: int) -> tuple[int, bytes]:
+    """Store the sums of a segment that is about to be sealed; return how many, and their root."""
+    rows = sums(grouped(connection, number))
+    values = [
+        {
+            **asdict(row),
+            "segment_id": number,
+            "reasons": rfc8785.dumps(dict(row.reasons)).decode(),
+            "policies": rfc8785.dumps(list(row.policies)).decode(),
+        }
+        for row in rows
+    ]
+    for start in range(0, len(values), _BATCH):
+        connection.execute(insert(schema.rollup), values[start : start + _BATCH])
+    return len(rows), root_of(rows)
+
+
+def stored(connection: Connection, number: int) -> list[HostSum]:
+    """Return the stored rows of a segment, in order. Raises ValueError on what no writer wrote."""
+    names = [column.name for column in schema.rollup.columns if column.name != "segment_id"]
+    found = connection.execute(
+        select(*(schema.rollup.c[name] for name in names)).where(schema.rollup.c.segment_id == number)
+    ).mappings()
+    rows = []
+    for row in found:
+        reasons, policies = json.loads(row["reasons"]), json.loads(row["policies"])
+        given = {**row, "reasons": tuple(sorted(reasons.items())), "policies": tuple(policies)}
+        rows.append(HostSum(**given))
+    return sorted(rows, key=lambda one: one.host_key.encode())
