@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from loopback import Project, Web
+from postgres_server import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,3 +28,13 @@ def project(tmp_path: Path) -> Project:
     folder = tmp_path / "project"
     folder.mkdir()
     return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that most tests share; a test that kills or changes one starts its own."""
+    server = PostgresServer()
+    try:
+        yield server.start()
+    finally:
+        server.remove()
