@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 _THROTTLED = frozenset((429, 503))
 _BACK_OFF_SECONDS = 5.0  # where a site says "slow down" without saying for how long
 _PUT_OFF = "the site asked to be left alone for longer than the policy's max_crawl_delay_seconds"
+_JUDGED_ONLY = Verdict(rule="reapply", action=Action.SKIP, reason=Reason.JUDGED_ONLY)
 _checkpoints: WeakKeyDictionary[Crawler, Checkpoint] = WeakKeyDictionary()
 
 
@@ -78,6 +79,7 @@ class Checkpoint:
         self.site_files: SiteFiles | None = None
         self.rights_files: RightsFiles | None = None
         self.on_log_failure: Callable[[SekishoError], None] | None = None
+        self.judges_only = False  # nothing is handed to a spider: pages are asked for to judge them alone
         self.armed = False  # the guard says so when everything is in place and recorded
         self.intent = intent_of(agent.policy)
         self.ai_agents = load_ai_agents()
@@ -235,6 +237,8 @@ class Checkpoint:
 
     def judge_response(self, visit: Visit, assessment: Assessment, response: Response) -> Verdict:
         """Record what the response rules said and return the verdict that decided."""
+        if self.judges_only and assessment.passes and 200 <= response.status < 300:  # noqa: PLR2004
+            assessment = Assessment(verdicts=(*assessment.verdicts, _JUDGED_ONLY))
         deciding = assessment.deciding
         self.record.response(visit, assessment.verdicts, deciding, response)
         visit.judged = True

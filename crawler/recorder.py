@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from crawler.decisionlog.aio import AsyncLog
+    from crawler.decisionlog.reader import StoredRecord
     from crawler.decisionlog.record import Receipt
     from crawler.visit import Visit
     from policies.facts import RequestFacts
@@ -182,6 +183,33 @@ class Recorder:
                 media_type=visit.declared_type(response),
             ),
             () if document is None else (Document(kind=visit.facts.kind.value, body=document),),
+        )
+
+    async def withdrawn(self, kept: StoredRecord, verdicts: Sequence[Verdict]) -> Receipt:
+        """Record that what an earlier run kept is withdrawn; return when it is durable.
+
+        The record carries the digest of the body that was kept; which record kept it is in the basis, because
+        an index alone means nothing in another segment.
+        """
+        return await self._log.append_durable(
+            Entry(
+                stage=Stage.RESPONSE,
+                verdict=Action.SKIP.value,
+                reason=Reason.WITHDRAWN.value,
+                agent=self._agent,
+                policy_sha256=self._policy,
+                blocklist_sha256=self.lists,
+                kind=kept.kind,
+                method=kept.method,
+                url=kept.url,
+                host=kept.host,
+                domain=kept.domain,
+                basis=self._basis(verdicts),
+                status=kept.status,
+                size=0,
+                body_sha256=kept.body_sha256,
+                media_type=kept.media_type,
+            )
         )
 
     def _about(self, visit: Visit, receipt: Receipt) -> _About:

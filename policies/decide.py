@@ -17,7 +17,6 @@ Pure: imports no Scrapy and reads no clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from blocklists.entry import BLOCKING
@@ -26,10 +25,10 @@ from policies.rules.crawl_delay import judge_crawl_delay_of
 from policies.rules.piracy import judge_piracy
 from policies.rules.robots import judge_robots
 from policies.rules.scope import judge_scope
-from policies.vocabulary import Assessment, Verdict
+from policies.vocabulary import Assessment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from blocklists.entry import Weight
     from blocklists.matcher import Matcher
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from policies.rules.judged_rows import Intent
     from policies.rules.robots import RobotsReadings
     from policies.signals.peer_blocks import AiAgent
+    from policies.vocabulary import Verdict
 
 REQUEST_RULES = ("scope", "piracy", "robots", "crawl_delay", *REQUEST_RIGHTS, *FILE_RIGHTS)
 
@@ -69,6 +69,33 @@ class SiteSide:
     files: FilesOfRights | None
 
 
+def _consulted(
+    request: RequestFacts,
+    standing: Standing,
+    readings: RobotsReadings | None,
+    files: FilesOfRights | None,
+    now_us: int,
+) -> Iterator[Verdict]:
+    """Yield the verdict of each rule in order; a rule is asked only when its verdict is wanted."""
+    file = readings.file if readings else None
+    yield judge_scope(request, loopback_only=standing.loopback_only)
+    yield judge_piracy(request, standing.matcher, now_us=now_us, weights=standing.weights)
+    yield judge_robots(request, file, readings, standing.token)
+    yield judge_crawl_delay_of(readings, standing.token, standing.longest_delay)
+    if standing.intent is None:
+        return
+    yield from judge_request_rights(
+        request,
+        readings,
+        standing.intent,
+        standing.agents,
+        longest_delay=standing.longest_delay,
+        now_us=now_us,
+    )
+    if files is not None:
+        yield from judge_file_rights(request, files, standing.intent)
+
+
 def judge_request(
     request: RequestFacts,
     standing: Standing,
@@ -82,32 +109,24 @@ def judge_request(
     `readings` are those of the robots.txt of the request's origin; None means that there are none, and then
     nothing may be fetched. `files` are its files of rights; without them what they say is not evaluated.
     """
-    file = readings.file if readings else None
-    steps: tuple[Callable[[], Verdict], ...] = (
-        lambda: judge_scope(request, loopback_only=standing.loopback_only),
-        lambda: judge_piracy(request, standing.matcher, now_us=now_us, weights=standing.weights),
-        lambda: judge_robots(request, file, readings, standing.token),
-        lambda: judge_crawl_delay_of(readings, standing.token, standing.longest_delay),
-    )
     verdicts: list[Verdict] = []
-    for ask in steps:
-        verdicts.append(ask())
-        if not verdicts[-1].action.passes:
-            break
-    if not verdicts[-1].action.passes or standing.intent is None:
-        return Assessment(verdicts=tuple(verdicts))
-    said = judge_request_rights(
-        request,
-        readings,
-        standing.intent,
-        standing.agents,
-        longest_delay=standing.longest_delay,
-        now_us=now_us,
-    )
-    if files is not None:
-        said = chain(said, judge_file_rights(request, files, standing.intent))
-    for verdict in said:
+    for verdict in _consulted(request, standing, readings, files, now_us):
         verdicts.append(verdict)
         if not verdict.action.passes:
             break
     return Assessment(verdicts=tuple(verdicts))
+
+
+def judge_every_rule(
+    request: RequestFacts,
+    standing: Standing,
+    readings: RobotsReadings | None,
+    files: FilesOfRights | None = None,
+    *,
+    now_us: int,
+) -> tuple[Verdict, ...]:
+    """Return what every rule says of a request, also behind one that refuses.
+
+    For explanations, and for judging again what was kept: a crawl stops at the first refusal.
+    """
+    return tuple(_consulted(request, standing, readings, files, now_us))

@@ -108,4 +108,10 @@ RIGHTS: dict[Reason, Explanation] = {
         "Delete the record from every data set that it went into, and note the decision's index.",
         "この記録を、取り込まれたすべてのデータセットから削除し、判断の番号を控えてください。",
     ),
+    Reason.JUDGED_ONLY: _entry(
+        "The page was asked for again to read its signals; nothing refuses it, and this copy was not kept.",
+        "シグナルを読み取るためにページを再取得しました。拒否の表示はなく、この写しは保持していません。",
+        "Nothing to do: what an earlier run kept stands.",
+        "対応は不要です。以前の実行で保持したものはそのまま有効です。",
+    ),
 }

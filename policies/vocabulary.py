@@ -115,6 +115,7 @@ class Reason(StrEnum):
     PAYWALL_GATE = "paywall_gate"
     SITE_FILE = "site_file"
     WITHDRAWN = "withdrawn"
+    JUDGED_ONLY = "judged_only"
     # outcomes
     RECEIVED = "received"
     ERROR_NETWORK = "error_network"

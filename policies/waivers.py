@@ -296,6 +296,23 @@ def grants_of(verdict: Verdict) -> tuple[Grant, ...]:
     return tuple(found)
 
 
+def refusals_lifted(verdict: Verdict) -> tuple[Verdict, ...]:
+    """Return the refusal that a recorded verdict stands in for, as before it was lifted; else nothing."""
+    grants = grants_of(verdict)
+    if not grants:
+        return ()
+    first, *others = (Reason(grant.reason) for grant in grants)
+    return (
+        replace(
+            verdict,
+            action=Action.SKIP,
+            reason=first,
+            others=tuple(others),
+            evidence=verdict.evidence[len(grants) :],
+        ),
+    )
+
+
 def parse_waivers(raw: bytes, source: str) -> Waivers:
     """Return the waivers of a file; WaiverError names every problem, `source` and line."""
     try:
