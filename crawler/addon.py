@@ -72,6 +72,10 @@ REPLACED_SPIDER_MIDDLEWARES = (
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware",
     "scrapy.spidermiddlewares.depth.DepthMiddleware",
 )
+SCHEDULING = {
+    "SCHEDULER": "crawler.pace_queue.PacedScheduler",
+    "SCHEDULER_PRIORITY_QUEUE": "crawler.pace_queue.PacedPriorityQueue",
+}
 EXTENSIONS: dict[str, int] = {
     "crawler.resolver.LoopbackNames": 0,
     "crawler.extensions.guard.Guard": 0,
@@ -117,6 +121,8 @@ def _install(settings: BaseSettings) -> None:
         }
         table |= ours | dict.fromkeys(replaced)
         settings.set(name, table, priority=PINNED)
+    for name, scheduler in SCHEDULING.items():
+        settings.set(name, scheduler, priority="addon")  # a project's own stays: the pace is kept without them
 
 
 def _check_pinned(settings: BaseSettings) -> None:

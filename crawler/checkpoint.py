@@ -7,7 +7,6 @@ no opinion: rules judge, the recorder writes down what they said. One instance p
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -17,7 +16,7 @@ from scrapy.http import Response
 from blocklists.profile import load_profile
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SekishoSkip, SetupError
-from crawler.pacer import LocalPacer
+from crawler.pace import Pace
 from crawler.permits import Permit, PermitBook
 from crawler.recorder import Recorder
 from crawler.tally import Tally
@@ -26,7 +25,6 @@ from policies.agents import has_placeholder_contact
 from policies.agents_intent import intent_of
 from policies.ai_agents import load_ai_agents
 from policies.rules.piracy import judge_piracy
-from policies.signals.retry_after import parse_retry_after
 from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Verdict
 from policies.waivers import NO_WAIVERS, find_waivers, lift, load_waivers
 
@@ -40,14 +38,12 @@ if TYPE_CHECKING:
     from blocklists.snapshot import Snapshot
     from crawler.config import Config
     from crawler.decisionlog.aio import AsyncLog
-    from crawler.pacer import LeftAlone, Pacer
+    from crawler.pacer import LeftAlone
     from crawler.refusals import Refusals
     from crawler.rights_files import RightsFiles
     from crawler.site_files import SiteFiles
     from policies.agents import LoadedAgent
 
-_THROTTLED = frozenset((429, 503))
-_BACK_OFF_SECONDS = 5.0  # where a site says "slow down" without saying for how long
 _PUT_OFF = "the site asked to be left alone for longer than the policy's max_crawl_delay_seconds"
 _JUDGED_ONLY = Verdict(rule="reapply", action=Action.SKIP, reason=Reason.JUDGED_ONLY)
 _checkpoints: WeakKeyDictionary[Crawler, Checkpoint] = WeakKeyDictionary()
@@ -73,7 +69,7 @@ class Checkpoint:
         )
         self.clock = SystemClock()
         self.permits = PermitBook()
-        self.pacer: Pacer = LocalPacer(time.monotonic, agent.policy.robots.max_crawl_delay_seconds)
+        self.pace = Pace(float(agent.policy.robots.max_crawl_delay_seconds))
         self.tally = Tally()
         self.refusals: Refusals | None = None
         self.site_files: SiteFiles | None = None
@@ -203,15 +199,11 @@ class Checkpoint:
 
     def heed(self, visit: Visit, response: Response) -> None:
         """Let nothing go to an origin that asks to be left alone for a while (RFC 9110 section 10.2.3)."""
-        if response.status not in _THROTTLED or visit.facts.origin is None:
-            return
-        asked = (response.headers.get(b"Retry-After") or b"").decode("latin-1")
-        wait = visit.asked_pause = parse_retry_after(asked, now_us=self.clock.now_us())
-        self.pacer.hold(visit.facts.origin, _BACK_OFF_SECONDS if wait is None else wait)
+        self.pace.heed(visit, response, now_us=self.clock.now_us())
 
     def leave_alone(self, visit: Visit, held: LeftAlone) -> SekishoSkip:
         """Record that a request is put off, because its site asked for a pause; return the exception."""
-        evidence = Evidence(source="response header Retry-After", text=f"{visit.facts.origin}", note=_PUT_OFF)
+        evidence = Evidence(source=f"{visit.facts.origin}", text=held.why, note=_PUT_OFF)
         verdict = Verdict(
             rule="pace",
             action=Action.DEFER,

@@ -13,13 +13,13 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scrapy.core.downloader import Downloader as ScrapyDownloader
 from scrapy.core.downloader.handlers import DownloadHandlers
 from twisted.python.failure import Failure
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
-from crawler.pacer import LeftAlone
+from crawler.pace_downloader import PacedDownloader
+from crawler.pacer import LeftAlone, Postponed
 from crawler.visit import request_facts
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
@@ -89,13 +89,16 @@ class GuardedHandlers(DownloadHandlers):
         """Send a request whose permit fits, and record what came of it."""
         checkpoint = self._checkpoint
         visit = checkpoint.visit(request)
-        if visit is not None and visit.facts.origin is not None:
+        if visit is not None:
             # It may have waited in Scrapy's queue while its site asked for a pause.
             try:
-                await checkpoint.pacer.outlast_hold(visit.facts.origin)
+                await checkpoint.pace.leave(visit)
             except LeftAlone as held:
                 checkpoint.permits.redeem(request)  # it must not serve later
                 raise checkpoint.leave_alone(visit, held) from None
+            except Postponed:
+                checkpoint.permits.redeem(request)
+                raise
         # From here to the handler nothing is awaited: what fits its permit is what is sent.
         permit, why = checkpoint.permits.redeem(request)
         if permit is None or visit is None:
@@ -104,6 +107,7 @@ class GuardedHandlers(DownloadHandlers):
         try:
             response = await super().download_request_async(request)
         except BaseException as error:
+            checkpoint.pace.failed(visit, error)
             visit.end_turn()
             checkpoint.tally.failed += 1
             checkpoint.record.failed(visit, permit.receipt, _short(error))
@@ -114,7 +118,7 @@ class GuardedHandlers(DownloadHandlers):
         return response
 
 
-class Downloader(ScrapyDownloader):
+class Downloader(PacedDownloader):
     """Scrapy's downloader behind the door."""
 
     def __init__(self, crawler: Crawler) -> None:
@@ -142,7 +146,7 @@ class Downloader(ScrapyDownloader):
         with suppress(ValueError):  # no address: the rules will say so
             self._get_slot(request)[1].active.add(request)
         exchange: Deferred[Response | Request] = super().fetch(request)
-        return exchange.addBoth(self._release, request)
+        return exchange.addBoth(self._release, request).addBoth(self.end_pace, request)
 
     def _wait_for_download(
         self, slot: Slot, request: Request, queue_dfd: Deferred[Response]
@@ -159,7 +163,7 @@ class Downloader(ScrapyDownloader):
         visit = self._checkpoint.visit(request)
         if visit is not None:
             visit.end_turn()
-            if isinstance(result, Failure) and result.value is not None:
+            if isinstance(result, Failure) and not isinstance(result.value, Postponed | None):
                 self._checkpoint.give_up(visit, _short(result.value))
         with suppress(ValueError):
             slot = self.slots.get(self.get_slot_key(request))

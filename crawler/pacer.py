@@ -1,17 +1,25 @@
-"""Who may go next: the pace that a site asked for, kept per origin.
+"""Who may go next: the pace that sites asked for, kept per origin and per registrable domain.
 
-`Pacer` is the interface, `LocalPacer` keeps it within one process. The wait counts from the end of the
-previous exchange with the origin, so that the gap that the server sees is never shorter than what it
-asked for, whatever the connections do. Where a delay is asked, one request is under way at a time.
-A hold (Retry-After, RFC 9110 section 10.2.3) stops also what has its turn already and was not sent yet;
-a hold for longer than the policy's cap is not waited for: `LeftAlone` says so.
-The user's own DOWNLOAD_DELAY and AutoThrottle stay with Scrapy's slots; both waits must have passed.
+`Pacer` is the interface, `LocalPacer` keeps it within one process; a shared store can stand in its place
+(put it into `Checkpoint.of(crawler).pacer` before the engine starts). How long a wait is after trouble is
+decided in `pace_backoff.py`, what the scheduler makes of it in `pace_gate.py`; this only keeps it.
+
+A delay that a site asks for counts from the end of the previous exchange, so that the gap that the server
+sees is never shorter than what it asked for, whatever the connections do; one request is then under way at a
+time. Hosts of one registrable domain that ask for delays share one lane: between two requests to any of them
+lies at least the smallest of their delays. The operator's own delay counts from start to start, for the
+origin and for the domain. A hold (Retry-After, RFC 9110 section 10.2.3; back-off; hours) stops also what has
+its turn already and was not sent yet; one for longer than the policy's cap is not waited for (`LeftAlone`).
+Decides nothing about what may be fetched.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from blocklists.domain import registrable_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,69 +27,188 @@ if TYPE_CHECKING:
     from policies.vocabulary import Origin
 
 REMEMBERED_ORIGINS = 100_000
+LEAD = 0.05
+"""A turn is given this many seconds before the request may be sent: its decision is written meanwhile."""
+SHORT = 1.0
+"""Seconds for which a request may stand at the door with its permit; for longer it is judged anew after."""
+DRIFT = 0.001
+"""Waits are longer by this part, since the site's clock and ours do not run equally fast (500 ppm each)."""
+_NEVER = float("-inf")
+_BLOCKED = float("inf")
 
 
 class LeftAlone(Exception):  # noqa: N818 - an answer, not a failure
-    """The origin asked to be left alone for longer than this crawl waits: `seconds` from now."""
+    """The site asked to be left alone for longer than this crawl waits: `seconds` from now, and its words."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, why: str = "") -> None:
         super().__init__(f"the site asked to be left alone for {seconds:.0f} s more")
         self.seconds = seconds
+        self.why = why
+
+
+class Postponed(Exception):  # noqa: N818 - an answer, not a failure
+    """A request that was about to leave has to wait `seconds`, and is to be judged anew after that."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the site asked for a pause of {seconds:.1f} s")
+        self.seconds = seconds
+
+
+class Outlook(NamedTuple):
+    """What is to be expected of an origin.
+
+    `wait` is in seconds, 0 when a request could go now; `alone` says that its requests go one at a time,
+    `shared` that it has its turns in common with others of its registrable domain.
+    """
+
+    wait: float
+    alone: bool
+    shared: bool
+
+
+FREE = Outlook(0.0, alone=False, shared=False)
 
 
 class Turn(Protocol):
     """Leave to go once; given back when the exchange has ended, however it ended."""
+
+    @property
+    def left_at(self) -> float | None:
+        """When the request left, by the pacer's clock; None as long as it did not."""
+
+    async def leave(self) -> None:
+        """Return at the moment at which the request may be sent. Raises LeftAlone or Postponed."""
 
     def done(self) -> None:
         """Give the turn back. Doing it twice is harmless."""
 
 
 class Pacer(Protocol):
-    """What a pace keeper offers; a shared store can stand behind it when several machines crawl."""
+    """What a pace keeper offers; a shared store can stand behind it when several processes crawl.
+
+    `on_change` is told of origins that may go earlier than `outlook` said.
+    """
+
+    on_change: Callable[[Origin], None] | None
 
     def learn(self, origin: Origin, delay: float) -> None:
         """Remember the delay in seconds that an origin asks for; it replaces what it asked before."""
 
-    def hold(self, origin: Origin, seconds: float) -> None:
-        """Let nothing go to an origin for that long from now (Retry-After)."""
+    def hold(self, origin: Origin, seconds: float, why: str = "", *, whole_domain: float = 0.0) -> None:
+        """Let nothing go to an origin for that long from now, and to its registrable domain as long as said.
 
-    async def turn(self, origin: Origin) -> Turn:
-        """Return when a request may go. Raises LeftAlone."""
+        `why` are the words of the site. A hold never shortens another.
+        """
 
-    async def outlast_hold(self, origin: Origin) -> None:
-        """Return when an origin is not held any more; asked just before sending. Raises LeftAlone."""
+    def outlook(self, origin: Origin, *, own: float = 0.0) -> Outlook | None:
+        """Return what is to be expected, or None as long as nothing was learnt of an origin. Never waits."""
+
+    async def turn(self, origin: Origin, *, own: float = 0.0, alone: bool = False) -> Turn:
+        """Return when a request is to be made ready; `own` is the operator's delay in seconds.
+
+        `alone`: no other request to this origin may be under way. Raises LeftAlone.
+        """
+
+
+class _Domain:
+    """What the origins of one registrable domain have in common; `queue` is in the order of arrival."""
+
+    __slots__ = ("asking", "delay", "ended", "held_until", "lanes", "queue", "started", "timer", "under_way")
+
+    def __init__(self) -> None:
+        self.lanes = 0
+        self.asking: dict[_Lane, float] = {}
+        self.delay = 0.0  # the smallest that one of them asks for
+        self.ended = _NEVER  # the last exchange with one that asks
+        self.under_way = 0  # with those that ask
+        self.started = _NEVER  # the last one with any
+        self.held_until = _NEVER
+        self.queue: deque[_Waiter] = deque()
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class _Lane:
-    """One origin: its delay, when the last exchange ended, until when it is held, and its queue."""
+    """One origin: what it asks for, when its last exchange began and ended, until when it is held."""
 
-    __slots__ = ("delay", "ended", "held_until", "lock", "quiet", "turns", "under_way")
+    __slots__ = (
+        "alone_under_way", "asked", "domain", "ended", "held_until", "known", "name", "origin", "started",
+        "under_way", "waiting", "why",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
-        self.delay = 0.0
-        self.ended = float("-inf")
-        self.held_until = float("-inf")
-        self.lock = asyncio.Lock()
-        self.turns = 0  # waiting or under way
+    def __init__(self, origin: Origin, name: str, domain: _Domain) -> None:
+        self.origin = origin
+        self.name = name
+        self.domain = domain
+        self.known = False
+        self.asked = 0.0
+        self.ended = _NEVER
+        self.started = _NEVER
+        self.held_until = _NEVER
+        self.why = ""
         self.under_way = 0
-        self.quiet: asyncio.Event | None = None  # awaited by the holder of the lock, nobody else
+        self.alone_under_way = 0
+        self.waiting = 0
 
-    def wait(self, now: float) -> float:
-        """Return the seconds until the next request may start; not positive when it may go at once."""
-        return max(self.ended + self.delay, self.held_until) - now
+    def hold_ends(self) -> float:
+        return max(self.held_until, self.domain.held_until)
+
+    def may_start(self, own: float) -> float:
+        """Return when the next request may be sent, as far as it is known while others are under way."""
+        domain = self.domain
+        moment = self.hold_ends()
+        if own:
+            moment = max(moment, self.started + own, domain.started + own)
+        if self.asked:
+            ended = max(self.ended + self.asked, domain.ended + domain.delay)
+            moment = max(moment, ended)
+        return moment
+
+    def is_blocked(self, *, alone: bool) -> bool:
+        """Whether something that is under way has to end before."""
+        if self.alone_under_way or ((alone or self.asked) and self.under_way):
+            return True
+        return bool(self.asked and self.domain.under_way)
+
+
+class _Waiter:
+    __slots__ = ("alone", "future", "lane", "own")
+
+    def __init__(self, lane: _Lane, own: float, *, alone: bool, future: asyncio.Future[LocalTurn]) -> None:
+        self.lane = lane
+        self.own = own
+        self.alone = alone
+        self.future = future
 
 
 class LocalTurn:
     """A turn of `LocalPacer`."""
 
-    __slots__ = ("_clock", "_lane", "_locked", "_open")
+    __slots__ = ("_alone", "_counted", "_lane", "_not_before", "_open", "_pacer", "left_at")
 
-    def __init__(self, lane: _Lane, clock: Callable[[], float], *, locked: bool) -> None:
+    def __init__(self, pacer: LocalPacer, lane: _Lane, not_before: float, *, alone: bool) -> None:
+        self._pacer = pacer
         self._lane = lane
-        self._clock = clock
-        self._locked = locked
+        self._not_before = not_before
+        self._alone = alone
+        self._counted = bool(lane.asked)
         self._open = True
+        self.left_at: float | None = None
         lane.under_way += 1
+        lane.alone_under_way += alone
+        lane.domain.under_way += self._counted
+        lane.started = lane.domain.started = not_before
+
+    async def leave(self) -> None:
+        """See `Turn.leave`."""
+        lane, clock = self._lane, self._pacer.clock
+        now = clock()
+        while (wait := max(self._not_before, lane.held_until, lane.domain.held_until) - now) > 0:
+            self._pacer.check_hold(lane, now)
+            if wait > SHORT:
+                raise Postponed(wait)
+            await asyncio.sleep(wait)
+            now = clock()
+        self.left_at = lane.started = lane.domain.started = now
 
     def done(self) -> None:
         """See `Turn.done`."""
@@ -89,14 +216,16 @@ class LocalTurn:
             return
         self._open = False
         lane = self._lane
-        lane.turns -= 1
+        domain = lane.domain
         lane.under_way -= 1
-        lane.ended = self._clock()
-        if lane.quiet is not None and not lane.under_way:
-            lane.quiet.set()
-            lane.quiet = None
-        if self._locked:
-            lane.lock.release()
+        lane.alone_under_way -= self._alone
+        domain.under_way -= self._counted
+        if self.left_at is not None:
+            lane.ended = self._pacer.clock()
+            if lane.asked:
+                domain.ended = lane.ended
+        if domain.queue:
+            self._pacer.serve(domain)
 
 
 class LocalPacer:
@@ -106,67 +235,151 @@ class LocalPacer:
     """
 
     def __init__(self, clock: Callable[[], float], longest_hold: float) -> None:
-        self._clock = clock
+        self.clock = clock
+        self.on_change: Callable[[Origin], None] | None = None
         self._longest_hold = longest_hold
         self._lanes: dict[Origin, _Lane] = {}
+        self._domains: dict[str, _Domain] = {}
 
     def _lane(self, origin: Origin) -> _Lane:
         lane = self._lanes.get(origin)
         if lane is None:
             if len(self._lanes) >= REMEMBERED_ORIGINS:
                 self._forget_the_idle()
-            lane = self._lanes[origin] = _Lane()
+            name = registrable_domain(origin.host)
+            domain = self._domains.get(name)
+            if domain is None:
+                domain = self._domains[name] = _Domain()
+            domain.lanes += 1
+            lane = self._lanes[origin] = _Lane(origin, name, domain)
         return lane
 
     def _forget_the_idle(self) -> None:
         """Bound the memory: an origin that nobody uses and whose wait is over can be forgotten."""
-        now = self._clock()
-        idle = [origin for origin, lane in self._lanes.items() if not lane.turns and lane.wait(now) <= 0]
-        for origin in idle:
+        now = self.clock()
+        for origin, lane in list(self._lanes.items()):
+            if lane.under_way or lane.waiting or lane.may_start(0.0) > now:
+                continue
             del self._lanes[origin]
+            domain = lane.domain
+            domain.lanes -= 1
+            if domain.asking.pop(lane, None) is not None:
+                domain.delay = min(domain.asking.values(), default=0.0)
+            if not domain.lanes:
+                del self._domains[lane.name]
 
     def learn(self, origin: Origin, delay: float) -> None:
         """See `Pacer.learn`."""
-        self._lane(origin).delay = delay
-
-    def hold(self, origin: Origin, seconds: float) -> None:
-        """See `Pacer.hold`."""
         lane = self._lane(origin)
-        lane.held_until = max(lane.held_until, self._clock() + seconds)
+        delay += delay * DRIFT
+        if lane.known and lane.asked == delay:
+            return
+        domain = lane.domain
+        if delay:
+            domain.asking[lane] = delay
+            domain.ended = max(domain.ended, lane.ended)
+        else:
+            domain.asking.pop(lane, None)
+        domain.delay = min(domain.asking.values(), default=0.0)
+        lane.asked = delay
+        lane.known = True
+        self._changed(lane)
 
-    async def turn(self, origin: Origin) -> LocalTurn:
+    def _changed(self, lane: _Lane) -> None:
+        if lane.domain.queue:
+            self.serve(lane.domain)
+        if self.on_change is not None:
+            self.on_change(lane.origin)
+
+    def hold(self, origin: Origin, seconds: float, why: str = "", *, whole_domain: float = 0.0) -> None:
+        """See `Pacer.hold`."""
+        lane, now = self._lane(origin), self.clock()
+        until = now + seconds + seconds * DRIFT
+        if until > lane.held_until:
+            lane.held_until, lane.why = until, why
+        if whole_domain:
+            lane.domain.held_until = max(lane.domain.held_until, now + whole_domain)
+        if lane.domain.queue:
+            self.serve(lane.domain)
+
+    def outlook(self, origin: Origin, *, own: float = 0.0) -> Outlook | None:
+        """See `Pacer.outlook`."""
+        lane = self._lanes.get(origin)
+        if lane is None or not lane.known:
+            return None
+        if not own and not lane.asked and lane.hold_ends() == _NEVER:
+            return FREE
+        wait = max(0.0, lane.may_start(own) - self.clock())
+        asks = bool(lane.asked)
+        return Outlook(wait, alone=asks, shared=asks and len(lane.domain.asking) > 1)
+
+    async def turn(self, origin: Origin, *, own: float = 0.0, alone: bool = False) -> LocalTurn:
         """See `Pacer.turn`."""
         lane = self._lane(origin)
-        lane.turns += 1
-        locked = False
+        domain, now = lane.domain, self.clock()
+        if not domain.queue and not lane.is_blocked(alone=alone):
+            moment = lane.may_start(own)
+            if moment - LEAD <= now:
+                return LocalTurn(self, lane, max(moment, now), alone=alone)
+        self.check_hold(lane, now)
+        future: asyncio.Future[LocalTurn] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(lane, own, alone=alone, future=future)
+        domain.queue.append(waiter)
+        lane.waiting += 1
+        self.serve(domain)
         try:
-            if lane.delay:
-                await lane.lock.acquire()
-                locked = True
-            while True:
-                if locked and lane.under_way:  # these left before a delay was asked
-                    lane.quiet = asyncio.Event()
-                    await lane.quiet.wait()
-                wait = lane.wait(self._clock())
-                if wait <= 0:
-                    break
-                self._check_hold(lane)
-                await asyncio.sleep(wait)  # a hold may have grown meanwhile
-        except BaseException:
-            lane.turns -= 1
-            if locked:
-                lane.lock.release()
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                future.result().done()
+            else:
+                self._give_up(domain, waiter)
             raise
-        return LocalTurn(lane, self._clock, locked=locked)
 
-    async def outlast_hold(self, origin: Origin) -> None:
-        """See `Pacer.outlast_hold`."""
-        lane = self._lanes.get(origin)
-        while lane is not None and (wait := lane.held_until - self._clock()) > 0:
-            self._check_hold(lane)
-            await asyncio.sleep(wait)
+    def _give_up(self, domain: _Domain, waiter: _Waiter) -> None:
+        if waiter in domain.queue:
+            domain.queue.remove(waiter)
+            waiter.lane.waiting -= 1
+            self.serve(domain)
 
-    def _check_hold(self, lane: _Lane) -> None:
-        seconds = lane.held_until - self._clock()
+    def serve(self, domain: _Domain) -> None:
+        """Give turns to those in the queue of a domain who may go, in the order in which they came."""
+        now = self.clock()
+        soonest = _BLOCKED
+        left: deque[_Waiter] = deque()
+        passed: set[_Lane] = set()
+        waiting, domain.queue = domain.queue, left
+        for waiter in waiting:
+            lane = waiter.lane
+            if waiter.future.done():
+                lane.waiting -= 1
+                continue
+            if lane in passed:  # nobody overtakes within an origin
+                left.append(waiter)
+                continue
+            if lane.hold_ends() - now > self._longest_hold:
+                lane.waiting -= 1
+                waiter.future.set_exception(LeftAlone(lane.hold_ends() - now, lane.why))
+                continue
+            blocked = lane.is_blocked(alone=waiter.alone)
+            moment = lane.may_start(waiter.own)
+            if not blocked and moment - LEAD <= now:
+                lane.waiting -= 1
+                waiter.future.set_result(LocalTurn(self, lane, max(moment, now), alone=waiter.alone))
+                continue
+            passed.add(lane)
+            left.append(waiter)
+            if not blocked:
+                soonest = min(soonest, moment)
+        if domain.timer is not None:
+            domain.timer.cancel()
+            domain.timer = None
+        if soonest < _BLOCKED:
+            loop = asyncio.get_running_loop()
+            domain.timer = loop.call_later(max(0.0, soonest - LEAD - now), self.serve, domain)
+
+    def check_hold(self, lane: _Lane, now: float) -> None:
+        """Raise LeftAlone when a lane is held for longer than is waited for."""
+        seconds = lane.hold_ends() - now
         if seconds > self._longest_hold:
-            raise LeftAlone(seconds)
+            raise LeftAlone(seconds, lane.why)

@@ -88,6 +88,12 @@ def _origin(prefix: str) -> tuple[Origin | None, bool]:
     return origin, "@" in prefix
 
 
+def origin_of(url: str) -> Origin | None:
+    """Return the origin of a URL, as `request_facts` reads it; None when it names none."""
+    found = _PREFIX.match(url)
+    return _origin(found[0])[0] if found and url[found.end() : found.end() + 1] != "\\" else None
+
+
 def request_facts(request: Request, kind: RequestKind, user_agent: str) -> RequestFacts:
     """Return the facts of a Scrapy request as it would be sent."""
     url = request.url

@@ -7,7 +7,6 @@ agent is refused is not kept.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -61,15 +60,18 @@ class RightsMiddleware:
         """Build it for a guarded crawl."""
         return cls(crawler)
 
-    async def process_request(self, request: Request) -> None:
-        """Ask what the site's robots.txt and its files of rights say of the use of this address."""
+    async def process_request(self, request: Request) -> Request | None:
+        """Ask what the site's robots.txt and its files of rights say of the use of this address.
+
+        A request that has to wait for its site is not judged to the end: it goes back to be judged anew.
+        """
         checkpoint = self._checkpoint
         visit = checkpoint.visit(request)
         if visit is None or visit.facts.origin is None:
             raise SetupError("rights were asked before robots: the middlewares are out of order")
         if visit.facts.kind is not RequestKind.PAGE:
             checkpoint.consult_all(request, visit, _ERRAND)
-            return
+            return None
         readings, origin = visit.readings, visit.facts.origin
         if readings is None:
             raise SetupError("rights were asked before robots: the middlewares are out of order")
@@ -77,15 +79,21 @@ class RightsMiddleware:
         wait = self._wait(verdicts[-1])
         if 0 < wait <= checkpoint.longest_delay:
             # The hour that the site names is near: the request is put off, not dropped.
-            await asyncio.sleep(wait)
-            verdicts = self._judge(visit, readings)
+            checkpoint.pace.close_until(origin, wait, verdicts[-1].reason.value)
+            return await checkpoint.pace.wait_outside(request, wait)
         checkpoint.consult_all(request, visit, verdicts)
         pause = longest_pause(readings, checkpoint.intent.token, now_us=checkpoint.clock.now_us())
-        checkpoint.pacer.learn(origin, pause or 0.0)  # before anything else is asked for there
+        checkpoint.pace.learn(origin, pause or 0.0)  # before anything else is asked for there
         files = None
         if self._files is not None:
-            files = self._files.usable(origin) or await self._files.rights(origin)
+            files = self._files.usable(origin)
+            if files is None:
+                with checkpoint.pace.gate.waiting_room():  # each file is asked for at the site's pace
+                    files = await self._files.rights(origin)
         checkpoint.consult_all(request, visit, judge_file_rights(visit.facts, files, checkpoint.intent))
+        if checkpoint.pace.is_long(request, origin):
+            return checkpoint.pace.gate.give_back(request)
+        return None
 
     def _judge(self, visit: Visit, readings: RobotsReadings) -> list[Verdict]:
         """Return what robots.txt says beside its rules, up to the first verdict that does not pass."""

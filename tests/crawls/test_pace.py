@@ -17,10 +17,9 @@ from loopback import AGENT, page, robots
 SECOND = 1_000_000
 SLOW = "slow.localhost"
 FAST = "fast.localhost"
-# A second between what has its permit already and waits in Scrapy's queue.
+# While the first is under way, the others have their permits already and wait in Scrapy's queue.
 IN_ORDER = """
-DOWNLOAD_DELAY = 1
-DOWNLOAD_DELAY_JITTER = 0
+CONCURRENT_REQUESTS_PER_DOMAIN = 1
 SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 """
@@ -152,7 +151,7 @@ def test_after_retry_after_nothing_reaches_the_origin_before_that_long_whatever_
     for status in (429, 503):
         host = f"s{status}.localhost"
         web.site(host, "")
-        web.add(host, "/busy", _once(page(status=status, headers=(("Retry-After", "3"),))))
+        web.add(host, "/busy", _once(page(status=status, headers=(("Retry-After", "3"),), delay=0.5)))
         urls += [web.url(host, path) for path in ("/busy", "/1", "/2")]
     web.default = page("x")
     _listed(project, *urls, settings=IN_ORDER)
@@ -192,7 +191,7 @@ def test_a_retry_after_above_the_cap_ends_the_visits_to_the_origin(web, project)
     _cap(project, 3)
     web.site(SLOW, "")
     web.default = page("x")
-    web.add(SLOW, "/busy", page(status=429, headers=(("Retry-After", "3600"),)))
+    web.add(SLOW, "/busy", page(status=429, headers=(("Retry-After", "3600"),), delay=0.5))
     urls = [web.url(SLOW, "/busy"), *(web.url(SLOW, f"/{number}") for number in range(3))]
     _listed(project, *urls, settings=IN_ORDER)
     crawl = project.scrapy("crawl", "listed")

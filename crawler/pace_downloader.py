@@ -1,0 +1,60 @@
+"""Scrapy's downloader, with the pace kept before a request is queued and not in the queue.
+
+Three changes to Scrapy 2.19: what waits for its site takes no place of CONCURRENT_REQUESTS; the delay of a
+slot (DOWNLOAD_DELAY with its jitter, DOWNLOAD_SLOTS, what AutoThrottle makes of it) is kept by the pacer,
+together with what the site asks for, so that a decision is made when a request is about to leave; and a
+request that has to wait at the door goes back to be judged anew. How many requests may be under way to a
+host stays with Scrapy's slots.
+Decides nothing about what may be fetched.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scrapy.core.downloader import Downloader
+from scrapy.utils.defer import _schedule_coro, deferred_from_coro
+from twisted.python.failure import Failure
+
+from crawler.checkpoint import Checkpoint
+from crawler.pacer import Postponed
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.core.downloader import Slot
+    from scrapy.crawler import Crawler
+    from twisted.internet.defer import Deferred
+
+_Result = TypeVar("_Result")
+
+
+class PacedDownloader(Downloader):
+    """See the module."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._pace = Checkpoint.of(crawler).pace
+
+    def needs_backout(self) -> bool:
+        """Whether no more requests are to be taken from the scheduler."""
+        return 0 < self.total_concurrency <= len(self.active) - self._pace.gate.uncounted
+
+    def _process_queue(self, slot: Slot) -> None:
+        """Start what is queued, as far as the host's concurrency goes; each has had its turn already."""
+        while slot.queue and slot.free_transfer_slots() > 0:
+            slot.lastseen = monotonic()
+            request, exchange = slot.queue.popleft()
+            _schedule_coro(self._wait_for_download(slot, request, exchange))
+
+    def end_pace(self, result: _Result, request: Request) -> _Result | Deferred[Any] | Request:
+        """Count a request that has ended; one that was postponed goes back instead of failing."""
+        gate = self._pace.gate
+        if isinstance(result, Failure) and isinstance(result.value, Postponed):
+            if not gate.is_scheduled(request):
+                return deferred_from_coro(self._pace.wait_outside(request, result.value.seconds))
+            gate.give_back(request)
+            gate.release(request)
+            return request
+        gate.release(request)
+        return result
