@@ -17,6 +17,9 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from blocklists.errors import SekishoError
 from blocklists.profile import load_profile
 from blocklists.refresh_state import require_fresh
@@ -24,6 +27,8 @@ from blocklists.snapshot import load_snapshot
 from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SetupError
+from crawler.exit_code import exit_refused
+from crawler.tripwire import Destination, tripwire
 from policies.agents import load_agent, require_ready
 from policies.waivers import load_waivers
 
@@ -37,6 +42,8 @@ if TYPE_CHECKING:
     from crawler.config import Config
     from policies.agents import LoadedAgent
 
+_WIRE_SETTINGS = ("SEKISHO_TRIPWIRE", "SEKISHO_DESTINATIONS", "SEKISHO_PROGRAMS")
+_DATABASE_PORTS = {"postgresql": 5432}
 # Above every priority that Scrapy knows (its highest, the command line, is 40).
 PINNED = 1000
 # Why each is pinned stands beside it. `None` switches a component or handler off.
@@ -76,9 +83,9 @@ SCHEDULING = {
     "SCHEDULER": "crawler.pace_queue.PacedScheduler",
     "SCHEDULER_PRIORITY_QUEUE": "crawler.pace_queue.PacedPriorityQueue",
 }
+# The guard is not among them: the add-on sets it up, so that no table of extensions can leave it out.
 EXTENSIONS: dict[str, int] = {
     "crawler.resolver.LoopbackNames": 0,
-    "crawler.extensions.guard.Guard": 0,
     "crawler.extensions.lists.ListsWatch": 0,
     "crawler.extensions.progress.Progress": 1,
     "crawler.extensions.stats.SekishoStats": 2,
@@ -90,6 +97,7 @@ def refuse(error: SekishoError) -> NoReturn:
     """Say in one line why the crawl does not start, and end the process with the error's exit code."""
     sys.stderr.write(f"sekisho: {error}\n")
     sys.stderr.flush()
+    exit_refused()  # where the exception below is caught, as under FORCE_CRAWLER_PROCESS
     raise SystemExit(int(error.exit_code))
 
 
@@ -122,7 +130,32 @@ def _install(settings: BaseSettings) -> None:
         table |= ours | dict.fromkeys(replaced)
         settings.set(name, table, priority=PINNED)
     for name, scheduler in SCHEDULING.items():
-        settings.set(name, scheduler, priority="addon")  # a project's own stays: the pace is kept without them
+        settings.set(
+            name, scheduler, priority="addon"
+        )  # a project's own stays: the pace is kept without them
+
+
+def _log_destinations(url: str) -> list[Destination]:
+    """Return where the log's database listens, when it is not a file."""
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        return []  # whoever opens the log says so
+    if not parts.host:
+        return []
+    return [Destination(host=parts.host, port=parts.port or _DATABASE_PORTS.get(parts.get_backend_name(), 0))]
+
+
+def _put_up_the_wire(settings: BaseSettings) -> None:
+    """Set the tripwire, before spiders' modules are imported; a script's own process is watched later."""
+    config = read_config(settings)
+    wire = tripwire()
+    wire.demand(config.tripwire)
+    wire.allow((*config.destinations, *_log_destinations(config.log)), config.programs)
+    for name in _WIRE_SETTINGS:  # a spider must not open a way for itself
+        settings.set(name, settings.get(name), priority=PINNED)
+    if "scrapy.cmdline" in sys.modules:
+        wire.watch_from_the_start()
 
 
 def _check_pinned(settings: BaseSettings) -> None:
@@ -178,6 +211,7 @@ class SekishoAddon:
             settings.set("SPIDER_MODULES", [*modules, "crawler.spiders"], priority=PINNED)
         try:
             _check_reactor(settings)  # before Scrapy chooses its process by it
+            _put_up_the_wire(settings)
         except SekishoError as error:
             refuse(error)
         _pin(settings)
@@ -186,10 +220,12 @@ class SekishoAddon:
         """Check everything, pin everything, open the log; or end the process with one readable line."""
         from crawler.checkpoint import Checkpoint  # noqa: PLC0415 - imports Scrapy's HTTP parts late
         from crawler.decisionlog.aio import AsyncLog  # noqa: PLC0415
+        from crawler.extensions.guard import Guard  # noqa: PLC0415
         from crawler.extensions.prometheus import check_metrics_settings  # noqa: PLC0415
 
         try:
             _check_reactor(settings)
+            _put_up_the_wire(settings)
             config, agent, snapshot = _load(settings)
             check_metrics_settings(settings)
             _pin(settings)
@@ -211,6 +247,8 @@ class SekishoAddon:
         atexit.register(log.writer.close, seal=False)
         checkpoint = Checkpoint(config=config, agent=agent, snapshot=snapshot, log=log, run_id=run_id)
         checkpoint.attach(self._crawler)
+        guard = checkpoint.guard = Guard(self._crawler)
+        atexit.register(guard.last_words)
 
     def _on_log_failure(self, error: SekishoError) -> None:
         from crawler.checkpoint import Checkpoint  # noqa: PLC0415

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from blocklists.snapshot import Snapshot
     from crawler.config import Config
     from crawler.decisionlog.aio import AsyncLog
+    from crawler.extensions.guard import Guard
     from crawler.pacer import LeftAlone
     from crawler.refusals import Refusals
     from crawler.rights_files import RightsFiles
@@ -76,6 +77,7 @@ class Checkpoint:
         self.rights_files: RightsFiles | None = None
         self.on_log_failure: Callable[[SekishoError], None] | None = None
         self.judges_only = False  # nothing is handed to a spider: pages are asked for to judge them alone
+        self.guard: Guard | None = None  # held here, since signals hold their receivers weakly
         self.armed = False  # the guard says so when everything is in place and recorded
         self.intent = intent_of(agent.policy)
         self.ai_agents = load_ai_agents()

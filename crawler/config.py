@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from blocklists.index import IndexChoice
 from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS
 from crawler.errors import SetupError
+from crawler.tripwire import Destination, Mode
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -38,6 +39,12 @@ SETTINGS: dict[str, tuple[object, str]] = {
     ),
     "SEKISHO_ROBOTS_CACHE_SECONDS": (86_400, "longest use of one copy of robots.txt, at most 86400"),
     "SEKISHO_ROBOTS_TIMEOUT": (30.0, "seconds until robots.txt counts as unreachable"),
+    "SEKISHO_TRIPWIRE": ("refuse", "what is opened past the door: refuse, or record what is not refused"),
+    "SEKISHO_DESTINATIONS": (
+        (),
+        "host:port of databases, queues and stores that components beside the crawl may reach",
+    ),
+    "SEKISHO_PROGRAMS": ((), "programs that components beside the crawl may start"),
     "SEKISHO_PROGRESS": (True, "show progress and a closing table on standard error"),
     "SEKISHO_PROGRESS_SECONDS": (5.0, "seconds between progress lines"),
     "SEKISHO_METRICS_HOST": ("127.0.0.1", "address of the Prometheus endpoint"),
@@ -64,6 +71,9 @@ class Config:
     waivers_file: Path | None
     robots_cache_seconds: int
     robots_timeout: float
+    tripwire: Mode
+    destinations: tuple[Destination, ...]
+    programs: tuple[str, ...]
     progress: bool
     progress_seconds: float
 
@@ -74,6 +84,31 @@ def _index_choice(given: object) -> IndexChoice:
     except ValueError:
         known = ", ".join(choice.value for choice in IndexChoice)
         raise SetupError(f"SEKISHO_LISTS_INDEX = {given!r}: must be one of {known}") from None
+
+
+def _mode(given: object) -> Mode:
+    try:
+        return Mode(str(given))
+    except ValueError:
+        known = ", ".join(mode.value for mode in Mode)
+        raise SetupError(f"SEKISHO_TRIPWIRE = {given!r}: must be one of {known}") from None
+
+
+def _words(name: str, given: object) -> tuple[str, ...]:
+    """Return a setting that is a list, or a text with commas as the command line gives it."""
+    if isinstance(given, str):
+        return tuple(word.strip() for word in given.split(",") if word.strip())
+    if isinstance(given, list | tuple) and all(isinstance(word, str) for word in given):
+        return tuple(given)
+    raise SetupError(f"{name} = {given!r}: a list of texts is needed")
+
+
+def parse_destination(given: str) -> Destination:
+    """Return `host:port` or `[address]:port` in its parts; SetupError when it is neither."""
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536 or "/" in host:  # noqa: PLR2004
+        raise SetupError(f"SEKISHO_DESTINATIONS: {given!r} is not host:port, such as db.example.org:5432")
+    return Destination(host=host.strip("[]"), port=int(port))
 
 
 def read_config(settings: BaseSettings) -> Config:
@@ -113,6 +148,11 @@ def read_config(settings: BaseSettings) -> Config:
         waivers_file=None if waivers is None else Path(str(waivers)),
         robots_cache_seconds=int(number("SEKISHO_ROBOTS_CACHE_SECONDS", low=1, high=LONGEST_ROBOTS_CACHE)),
         robots_timeout=number("SEKISHO_ROBOTS_TIMEOUT", low=0.1, high=600),
+        tripwire=_mode(value("SEKISHO_TRIPWIRE")),
+        destinations=tuple(
+            parse_destination(one) for one in _words("SEKISHO_DESTINATIONS", value("SEKISHO_DESTINATIONS"))
+        ),
+        programs=_words("SEKISHO_PROGRAMS", value("SEKISHO_PROGRAMS")),
         progress=str(value("SEKISHO_PROGRESS")).lower() not in {"0", "false", "no", "off", ""},
         progress_seconds=number("SEKISHO_PROGRESS_SECONDS", low=0.1, high=86_400),
     )

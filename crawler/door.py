@@ -12,19 +12,24 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from scrapy.core.downloader.handlers import DownloadHandlers
+from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
+from crawler.handlers import send_once, sign_connections, stand_behind
 from crawler.pace_downloader import PacedDownloader
 from crawler.pacer import LeftAlone, Postponed
+from crawler.tripwire import tripwire
 from crawler.visit import request_facts
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from contextlib import AbstractContextManager
 
     from scrapy import Request, Spider
     from scrapy.core.downloader import Slot
@@ -49,20 +54,38 @@ class GuardedHandlers(DownloadHandlers):
     """Download handlers that open for a permit only."""
 
     def __init__(self, crawler: Crawler) -> None:
-        super().__init__(crawler)
         self._checkpoint = Checkpoint.of(crawler)
+        self._wire = tripwire()
+        self._by_context: set[str] = set()  # schemes whose connections the wire tells by their context
+        self._passing: set[Request] = set()  # between the door and its handler, where nothing is awaited
+        super().__init__(crawler)
 
     def _load_handler(self, scheme: str, skip_lazy: bool = False) -> Any:  # noqa: ANN401 - Scrapy's type is wider
-        """Load a handler that sends what it is given once.
-
-        Twisted's connection pool sends a GET again by itself when the server closes a kept connection; one
-        decision would then be two requests. Scrapy's retry asks for a decision of its own instead.
-        """
+        """Load a handler that sends what it is given once, and only what the door lets through."""
         handler: Any = super()._load_handler(scheme, skip_lazy)
-        pool: Any = getattr(handler, "_pool", None)
-        if pool is not None and hasattr(pool, "retryAutomatically"):
-            pool.retryAutomatically = False
+        if handler is not None:
+            send_once(handler)
+            if sign_connections(handler, self._wire):
+                self._by_context.add(scheme)
+            stand_behind(handler, self._let_through)
         return handler
+
+    def _let_through(self, request: Request) -> None:
+        """Raise SekishoSkip, recorded, when a handler was called past the door."""
+        if request not in self._passing:
+            raise self._refuse(request, "a download handler was called past the door")
+        self._passing.discard(request)
+
+    def _errand(self, request: Request) -> AbstractContextManager[None]:
+        """Tell the tripwire whom a request that is let through reaches: its host, or its proxy."""
+        scheme = urlparse_cached(request).scheme
+        proxy = request.meta.get("proxy")
+        url = request.url
+        if proxy:
+            url = proxy if "://" in proxy else f"http://{proxy}"
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return self._wire.errand(parts.hostname or "", port, by_context=scheme in self._by_context)
 
     def _refuse(self, request: Request, why: str) -> SekishoSkip:
         """Record that a request without a fitting permit stood at the door."""
@@ -104,9 +127,13 @@ class GuardedHandlers(DownloadHandlers):
         if permit is None or visit is None:
             raise self._refuse(request, why or "nothing judged this request")
         checkpoint.require_log()
+        self._get_handler(urlparse_cached(request).scheme)  # loaded first: the errand depends on it
+        self._passing.add(request)
         try:
-            response = await super().download_request_async(request)
+            with self._errand(request):
+                response = await super().download_request_async(request)
         except BaseException as error:
+            self._passing.discard(request)
             checkpoint.pace.failed(visit, error)
             visit.end_turn()
             checkpoint.tally.failed += 1

@@ -229,6 +229,26 @@ class Recorder:
             "attempt": visit.attempt,
         }
 
+    def tripped(self, verdict: Verdict, host: str | None) -> None:
+        """Record something that the tripwire refused: no request of ours, and no URL is known."""
+        self._log.append(
+            Entry(
+                stage=Stage.REQUEST,
+                verdict=verdict.action.value,
+                reason=verdict.reason.value,
+                agent=self._agent,
+                policy_sha256=self._policy,
+                blocklist_sha256=self.lists,
+                host=host,
+                domain=registrable_domain(host) if host else None,
+                basis=self._basis((verdict,)),
+            )
+        )
+
+    def noticed(self, reason: Reason, document: Document) -> None:
+        """Record something about the run itself without waiting for it."""
+        self._log.append(self._run_entry(reason, document), (document,))
+
     async def note(
         self, reason: Reason, document: Document | None = None, *, extra: Sequence[Document] = ()
     ) -> None:
@@ -237,14 +257,16 @@ class Recorder:
         Its document is the record's body; `extra` is stored too.
         """
         await self._log.append_durable(
-            Entry(
-                stage=Stage.RUN,
-                verdict="note",
-                reason=reason.value,
-                agent=self._agent,
-                policy_sha256=self._policy,
-                blocklist_sha256=self.lists,
-                body_sha256=hashlib.sha256(document.body).hexdigest() if document else None,
-            ),
-            [*([document] if document else []), *extra],
+            self._run_entry(reason, document), [*([document] if document else []), *extra]
+        )
+
+    def _run_entry(self, reason: Reason, document: Document | None) -> Entry:
+        return Entry(
+            stage=Stage.RUN,
+            verdict="note",
+            reason=reason.value,
+            agent=self._agent,
+            policy_sha256=self._policy,
+            blocklist_sha256=self.lists,
+            body_sha256=hashlib.sha256(document.body).hexdigest() if document else None,
         )

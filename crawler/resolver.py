@@ -19,6 +19,8 @@ from scrapy.utils.reactor import is_reactor_installed
 from twisted.internet.interfaces import IHostnameResolver
 from zope.interface import implementer  # type: ignore[import-untyped] # ships no types
 
+from crawler.tripwire import tripwire
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -80,11 +82,14 @@ def _install_on_loop(loop: asyncio.AbstractEventLoop) -> None:
         proto: int = 0,
         flags: int = 0,
     ) -> list[Any]:
+        asked = host
         if is_localhost_name(host):
             host = IPV6_LOOPBACK if family == socket.AF_INET6 else IPV4_LOOPBACK
             # A machine whose only address is loopback has no configured family, and must still reach itself.
             flags &= ~socket.AI_ADDRCONFIG
-        return await behind(host, port, family=family, type=type, proto=proto, flags=flags)
+        found = await behind(host, port, family=family, type=type, proto=proto, flags=flags)
+        tripwire().resolved(asked, (str(place[4][0]) for place in found))
+        return found
 
     getaddrinfo.answers_localhost = True  # type: ignore[attr-defined] # the mark read above
     loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign] # no other door; see the docstring

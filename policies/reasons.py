@@ -264,6 +264,12 @@ _PASSES_AND_CONDUCT: dict[Reason, Explanation] = {
         "Treat a run without this record as unguarded.",
         "この記録のない実行は、保護されていないものとして扱ってください。",
     ),
+    Reason.TRIPWIRE: _entry(
+        "Code in the process opened a connection, a name look-up, a program or a library past the door.",
+        "プロセス内のコードが、出口を通らずに接続、名前解決、プログラムまたはライブラリの起動を試みました。",
+        "Find the code that the evidence names; a database of your own belongs in SEKISHO_DESTINATIONS.",
+        "証拠に示されたコードを確認してください。自社のデータベース等は SEKISHO_DESTINATIONS に記載します。",
+    ),
 }
 
 #: In the order of the vocabulary.

@@ -124,6 +124,7 @@ class Reason(StrEnum):
     RUN_OPENED = "run_opened"
     RUN_CLOSED = "run_closed"
     GUARD_ARMED = "guard_armed"
+    TRIPWIRE = "tripwire"
     # the block lists themselves
     LIST_FILE = "list_file"
     LIST_REFRESHED = "list_refreshed"

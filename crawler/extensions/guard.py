@@ -1,9 +1,10 @@
 """Guard: opens and closes the run in the log, and lets nothing start unless everything is in place.
 
 Before the first request it looks at the live components, not at settings: the downloader, its handlers,
-and every middleware in its order. It writes the run header and *guard armed*; a run without that record is
-an unguarded run. When the log fails in mid-crawl it closes the spider with `sekisho_log_unwritable`, and
-the run stays unsealed.
+every middleware in its order, and the extensions that protect. It writes the run header and *guard armed*; a
+run without that record is an unguarded run. When the log fails in mid-crawl it closes the spider with
+`sekisho_log_unwritable`, and the run stays unsealed; a `scrapy` command then exits with 5.
+The add-on makes it and listens through it, so that it stands in no table of components.
 """
 
 from __future__ import annotations
@@ -23,19 +24,23 @@ from crawler.checkpoint import Checkpoint
 from crawler.decisionlog.record import Document
 from crawler.door import check_door
 from crawler.errors import SetupError
+from crawler.exit_code import exit_refused
 from crawler.refusals import Refusals
 from crawler.run_header import run_header
+from crawler.trips import Trips
+from crawler.tripwire import tripwire
 from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from scrapy import Spider
     from scrapy.crawler import Crawler
 
 logger = logging.getLogger(__name__)
 YOUNG_OBJECTS = 10_000  # collections of the young begin at this many; memory for it is about a megabyte
 LOG_UNWRITABLE = "sekisho_log_unwritable"
+NOT_GUARDED = "sekisho_not_guarded"
+# Without the first a placeholder agent could be led off this machine, without the second to a listed site.
+PROTECTING_EXTENSIONS = ("crawler.resolver.LoopbackNames", "crawler.extensions.lists.ListsWatch")
 
 
 def _names(components: object) -> list[str]:
@@ -43,8 +48,12 @@ def _names(components: object) -> list[str]:
 
 
 def check_in_place(crawler: Crawler) -> None:
-    """Raise SetupError unless door and middlewares are alive and in their order."""
+    """Raise SetupError unless door, middlewares and extensions are alive and in their order."""
     check_door(crawler)
+    extensions = _names(crawler.extensions.middlewares)
+    absent = [name for name in PROTECTING_EXTENSIONS if name not in extensions]
+    if absent:
+        raise SetupError(f"not in place: {', '.join(absent)}; remove what empties EXTENSIONS")
     engine: Any = crawler.engine
     tables = (
         (engine.downloader.middleware.middlewares, MIDDLEWARES),
@@ -64,25 +73,23 @@ class Guard:
     """See the module."""
 
     def __init__(self, crawler: Crawler) -> None:
+        """Listen for the beginning and the end of a guarded crawl, and for what trips the wire."""
         self._crawler = crawler
         self._checkpoint = Checkpoint.of(crawler)
         self._refusals = Refusals.of(crawler)
+        self._trips = Trips(self._checkpoint, self._count)
         self._reason = ""
         self._failed = False
-
-    @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """Build it for a guarded crawl and listen for its beginning and its end."""
-        guard = cls(crawler)
-        crawler.signals.connect(guard.spider_opened, signal=signals.spider_opened)
-        crawler.signals.connect(guard.spider_closed, signal=signals.spider_closed)
-        crawler.signals.connect(guard.engine_stopped, signal=signals.engine_stopped)
-        return guard
+        self._thresholds: tuple[int, int, int] | None = None
+        self._checkpoint.on_log_failure = self._log_failed
+        crawler.signals.connect(self.spider_opened, signal=signals.spider_opened)
+        crawler.signals.connect(self.spider_closed, signal=signals.spider_closed)
+        crawler.signals.connect(self.engine_stopped, signal=signals.engine_stopped)
+        tripwire().attach(self._trips.heard)
 
     async def spider_opened(self, spider: Spider) -> None:
         """Check, then write the header; CloseSpider when something is not in place."""
         checkpoint = self._checkpoint
-        checkpoint.on_log_failure = self._log_failed
         self._crawler.stats.set_value("sekisho/run_id", checkpoint.run_id)
         try:
             check_in_place(self._crawler)
@@ -94,10 +101,11 @@ class Guard:
                 extra.append(Document(kind="waivers", body=checkpoint.waivers.raw))
             await record.note(Reason.RUN_OPENED, run_header(self._crawler, checkpoint), extra=extra)
             await record.note(Reason.GUARD_ARMED)
+            self._trips.begin()
         except SekishoError as error:
             logger.critical("sekisho: %s", error)
-            self._failed = True
-            raise CloseSpider("sekisho_not_guarded") from error
+            self._fail()
+            raise CloseSpider(NOT_GUARDED) from error
         checkpoint.armed = True
         self._calm_the_collector()
         logger.info(
@@ -125,11 +133,18 @@ class Guard:
         gc.freeze()
         gc.set_threshold(max(YOUNG_OBJECTS, self._thresholds[0]), *self._thresholds[1:])
 
+    def _count(self, key: str) -> None:
+        self._crawler.stats.inc_value(key)  # there are no stats yet when the guard is made
+
+    def _fail(self) -> None:
+        self._failed = True
+        exit_refused()
+
     def _log_failed(self, error: SekishoError) -> None:
         """Stop the crawl: without a log nothing may be fetched."""
         logger.critical("sekisho: the decision log failed, the crawl stops: %s", error)
         self._crawler.stats.inc_value("sekisho/log/errors")
-        self._failed = True
+        self._fail()
         engine: Any = self._crawler.engine
         asyncio.ensure_future(engine.close_spider_async(reason=LOG_UNWRITABLE))  # noqa: RUF006 - the engine holds it
 
@@ -141,9 +156,11 @@ class Guard:
 
     async def engine_stopped(self) -> None:
         """Write the closing record and seal the segment, unless the log has failed."""
-        gc.set_threshold(*self._thresholds)
-        gc.unfreeze()
+        if self._thresholds is not None:
+            gc.set_threshold(*self._thresholds)
+            gc.unfreeze()
         checkpoint = self._checkpoint
+        self._trips.drain()
         stats: dict[str, Any] = self._crawler.stats.get_stats()
         members = {
             "schema": "sekisho.run-closed/1",
@@ -155,6 +172,7 @@ class Guard:
             "skipped": dict(checkpoint.tally.skipped),
             "refused_again": dict(self._refusals.repeated),
             "duplicates": int(stats.get("dupefilter/filtered", 0)),
+            "tripped": dict(self._trips.counted),
         }
         try:
             await checkpoint.record.note(
@@ -166,7 +184,13 @@ class Guard:
             logger.critical("sekisho: the run could not be sealed: %s", error)
             head = None
         if self._failed or head is None:
-            # How Scrapy's process learns that a crawl failed: without a spider its exit code is 1.
-            self._crawler.spider = None
+            exit_refused()
+            self._crawler.spider = None  # how a script learns it: `bootstrap_failed` of its process
         if head is not None:
             logger.info("Sekisho: sealed %d records, root %s", head.size, head.root.hex())
+        tripwire().detach(self._trips.heard)
+
+    def last_words(self) -> None:
+        """Write what tripped and was not written yet, as the process ends without stopping its engine."""
+        if self._checkpoint.log.failed is None:
+            self._trips.drain()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from blocklists.host import split_origin
 from crawler.checkpoint import Checkpoint
+from crawler.exit_code import exit_refused
 from crawler.permits import what_misleads
 from policies.decide import REQUEST_RULES
 from policies.facts import RequestFacts
@@ -86,6 +87,7 @@ class RecordMiddleware:
             amiss = what_forbids_proxy(str(proxy), checkpoint)
         if not checkpoint.armed:
             amiss = "the guard has not armed this run"
+            exit_refused()
         if amiss:
             evidence = Evidence(source="record", text=request.url[:500], note=amiss)
             visit.verdicts.append(

@@ -306,7 +306,7 @@ class Project:
         for name in list(kept):
             if name.startswith(("SEKISHO_", "SCRAPY_")):
                 del kept[name]
-        kept["PYTHONPATH"] = str(self.folder)
+        kept["PYTHONPATH"] = os.pathsep.join((str(self.folder), str(ROOT)))
         kept["PYTHONWARNINGS"] = "default"
         return kept
 
