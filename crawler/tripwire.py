@@ -169,6 +169,7 @@ class Tripwire:
         self._signed: WeakSet[Any] = WeakSet()
         self._destinations: dict[Destination, set[str]] = {}
         self._programs: set[str] = set()
+        self._starting: list[str] = []
         self._process = os.getpid()
         self._busy = threading.local()
 
@@ -188,6 +189,16 @@ class Tripwire:
         for one in destinations:
             self._destinations.setdefault(Destination(host=bare_name(one.host), port=one.port), set())
         self._programs.update(programs)
+
+    @contextmanager
+    def starting(self, program: str | os.PathLike[str]) -> Iterator[None]:
+        """Let one program be started while the block runs: a component of ours answers for what it sends."""
+        name = os.fsdecode(program)
+        self._starting.append(name)
+        try:
+            yield
+        finally:
+            self._starting.remove(name)
 
     def sign(self, factory: object) -> None:
         """Vouch for a Twisted client factory: the door's own handler connects with it."""
@@ -284,7 +295,7 @@ class Tripwire:
 
     def _program(self, given: object) -> str | None:
         name = os.fsdecode(given) if isinstance(given, str | bytes | os.PathLike) else str(given)
-        allowed = name in self._programs or os.path.basename(name) in self._programs  # noqa: PTH119 - may be no path
+        allowed = name in self._starting or name in self._programs or os.path.basename(name) in self._programs  # noqa: PTH119 - may be no path
         return None if allowed else name[:300]
 
     def _may_look_up(self, name: str) -> bool:
