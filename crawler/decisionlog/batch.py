@@ -112,12 +112,11 @@ class SegmentStore:
         dead writers left are sealed first.
         """
         run_id, agent = (encoding.text_octets(text).decode() for text in (run_id, agent))
-        custody = custody or Custody.of(path)
         connection = store.open_for_writing(path, lock_timeout=lock_timeout)
         lock: SegmentLock | None = None
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            registry = RegistryStore.open(connection, custody, now_us=opened_us)
+            registry = RegistryStore.open(connection, custody or Custody.of(path), now_us=opened_us)
             _recover_dead(connection, registry, path, now_us=opened_us)
             last = connection.execute(select(func.max(schema.segment.c.id))).scalar()
             number = (last or 0) + 1
@@ -146,7 +145,7 @@ class SegmentStore:
             connection.exec_driver_sql("COMMIT")
             registry.publish()
         except BaseException as error:
-            connection.close()
+            connection.close()  # rolls back
             if lock is not None:
                 lock.release(ended=True)
             if isinstance(error, (SQLAlchemyError, sqlite3.Error)):
@@ -209,8 +208,6 @@ class SegmentStore:
             )
             self._registry.checkpoint()
         else:
-            if self._head_size != head.size:
-                self._store_head()
             self._sign()
         self._raw.execute("COMMIT")
         self._registry.publish()
@@ -250,7 +247,9 @@ class SegmentStore:
         self._known.add(digest)
 
     def _sign(self) -> None:
-        """Put the present root into the registry, and sign that."""
+        """Put the present head into the registry, and sign that."""
+        if self._head_size != self._tree.size or not self._tree.size:
+            self._store_head()
         event = SegmentHeaded(segment=str(self.segment), size=self._tree.size, root=self._tree.root().hex())
         self._registry.append(event, now_us=self._last_us, segment_id=self.number)
         self._registry.checkpoint()

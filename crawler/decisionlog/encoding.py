@@ -45,9 +45,13 @@ Pure; imports the standard library only.
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import repeat
 from struct import Struct
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 SCHEMA_VERSION: Final = 1
 DIGEST_SIZE: Final = 32
@@ -169,12 +173,15 @@ def derive_segment_uuid(
 
 
 class RecordEncoder:
-    """Encodes the records of one segment. Texts may be str (when writing) or UTF-8 (when verifying)."""
+    """Encodes the records of one segment. Texts may be str (when writing) or UTF-8 (when verifying).
+
+    `lead` is put before the leaf data: 0x00 where the leaf hash is what is wanted.
+    """
 
     __slots__ = ("_ints", "_prefix", "texts")
 
-    def __init__(self, segment: UUID) -> None:
-        self._prefix = _LABEL + field_int(SCHEMA_VERSION) + field_octets(segment.bytes)
+    def __init__(self, segment: UUID, *, lead: bytes = b"") -> None:
+        self._prefix = lead + _LABEL + field_int(SCHEMA_VERSION) + field_octets(segment.bytes)
         self.texts = TextFields()
         self._ints = IntFields()
 
@@ -228,3 +235,56 @@ class RecordEncoder:
                 texts[error],
             )
         )
+
+
+class ColumnEncoder:
+    """Encodes many records of one segment at once, from columns as `verify_source` has them.
+
+    Gives the same octets as `RecordEncoder`, in less time.
+    """
+
+    __slots__ = ("_ints", "_prefix", "_texts")
+
+    def __init__(self, segment: UUID, *, lead: bytes = b"") -> None:
+        self._prefix = lead + _LABEL + field_int(SCHEMA_VERSION) + field_octets(segment.bytes)
+        self._texts = TextFields()
+        self._ints = IntFields()
+
+    def encode(self, columns: Sequence[Any], contexts: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the leaf data of each row. Raises TypeError, struct.error or ValueError on what is none."""
+        (
+            idx, ts_us, mono_ns, stage, verdict, reason, kind, method, host, domain, url_commit,
+            parent_commit, basis, ref_idx, attempt, status, size, body, media_type, error, *_,
+        ) = columns  # fmt: skip
+        text, number = self._texts.__getitem__, self._ints.__getitem__
+        one = repeat(1)
+        return map(
+            b"".join,
+            zip(
+                repeat(self._prefix),
+                map(_pack_three, one, idx, one, ts_us, one, mono_ns),
+                contexts,
+                map(text, stage),
+                map(text, verdict),
+                map(text, reason),
+                map(text, kind),
+                map(text, method),
+                map(text, host),
+                map(text, domain),
+                _digests(url_commit),
+                _digests(parent_commit),
+                _digests(basis),
+                [_NULL if value is None else _pack_int(1, value) for value in ref_idx],
+                map(number, attempt),
+                map(number, status),
+                [_NULL if value is None else _pack_int(1, value) for value in size],
+                _digests(body),
+                map(text, media_type),
+                map(text, error),
+                strict=False,  # two of them never end
+            ),
+        )
+
+
+def _digests(column: Sequence[bytes | None]) -> list[bytes]:
+    return [_NULL if value is None else _DIGEST + value for value in column]

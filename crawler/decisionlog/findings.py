@@ -34,6 +34,14 @@ class Problem(StrEnum):
     DOCUMENT_CHANGED = "document_changed"
     DOCUMENT_MISSING = "document_missing"
     FILE_DAMAGED = "file_damaged"
+    REGISTRY_CHANGED = "registry_changed"
+    REGISTRY_MISSING = "registry_missing"
+    CHECKPOINT_WRONG = "checkpoint_wrong"
+    CHECKPOINT_MISSING = "checkpoint_missing"
+    KEY_WRONG = "key_wrong"
+    ROLLED_BACK = "rolled_back"
+    ROLLUP_WRONG = "rollup_wrong"
+    ANCHOR_WRONG = "anchor_wrong"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +97,9 @@ class SegmentReport:
 class VerifyReport:
     """The result of verifying a whole log: at most the first thousand findings, and counts of everything.
 
-    `notes` say what is no finding but worth knowing; `unverifiable` says what this version cannot check.
+    `registry` counts the entries of the registry, `checkpoints` those signed in the log, `outside` those from
+    outside that were met; `keys` are all that ever signed. `notes` say what is no finding but worth knowing;
+    `unverifiable` says what cannot be checked here.
     """
 
     segments: tuple[SegmentReport, ...]
@@ -97,6 +107,11 @@ class VerifyReport:
     openings: int
     heads: int
     documents: int
+    registry: int = 0
+    checkpoints: int = 0
+    outside: int = 0
+    origin: str = ""
+    keys: tuple[str, ...] = ()
     findings: tuple[Finding, ...]
     findings_total: int
     notes: tuple[str, ...]

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
-from crawler.decisionlog import schema, store
+from crawler.decisionlog import rollup, schema, store
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.record import Document
 from policies.vocabulary import RequestKind, Stage
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy.engine import Connection, Row
+
+    from crawler.decisionlog.rollup import HostSum
 
 Value = int | float | str | bytes | None
 
@@ -251,6 +253,21 @@ class LogReader:
                 )
             )
         return found
+
+    @property
+    def format(self) -> str:
+        """The format of the log, such as `sekisho.log/2`."""
+        return str(self._rows(select(schema.meta.c.value).where(schema.meta.c.key == "format"))[0][0])
+
+    def host_sums(self, number: int) -> list[HostSum]:
+        """Return a segment's sums by host as they are stored. Raises ValueError on what no writer wrote."""
+        with store.explained(self.path, "read"):
+            return rollup.stored(self._connection, number)
+
+    def computed_sums(self, number: int) -> list[HostSum]:
+        """Return a segment's sums by host, computed from its records."""
+        with store.explained(self.path, "read"):
+            return rollup.sums(rollup.grouped(self._connection, number))
 
     def runs(self) -> list[RunInfo]:
         """Return every run in the order of its first segment."""

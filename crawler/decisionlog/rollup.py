@@ -17,7 +17,7 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import rfc8785
 from sqlalchemy import func, insert, select
@@ -170,6 +170,13 @@ def write_rollup(connection: Connection, number: int) -> tuple[int, bytes]:
     return len(rows), root_of(rows)
 
 
+def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
+    value = json.loads(text)
+    if rfc8785.dumps(value).decode() != text:
+        raise ValueError("a sum by host is not canonical JSON")
+    return value
+
+
 def stored(connection: Connection, number: int) -> list[HostSum]:
     """Return the stored rows of a segment, in order. Raises ValueError on what no writer wrote."""
     names = [column.name for column in schema.rollup.columns if column.name != "segment_id"]
@@ -178,7 +185,7 @@ def stored(connection: Connection, number: int) -> list[HostSum]:
     ).mappings()
     rows = []
     for row in found:
-        reasons, policies = json.loads(row["reasons"]), json.loads(row["policies"])
+        reasons, policies = _parsed(row["reasons"]), _parsed(row["policies"])
         given = {**row, "reasons": tuple(sorted(reasons.items())), "policies": tuple(policies)}
         rows.append(HostSum(**given))
     return sorted(rows, key=lambda one: one.host_key.encode())

@@ -129,7 +129,7 @@ def _pragma(raw: sqlite3.Connection, statement: str, expected: object, path: Pat
         )
 
 
-def _check_format(raw: sqlite3.Connection, path: Path) -> bool:
+def _check_format(raw: sqlite3.Connection, path: Path, *, writing: bool) -> bool:
     """Whether the database is a log of our format; False when it is empty."""
     names = {name for (name,) in raw.execute("SELECT name FROM sqlite_master")}
     if not names:
@@ -139,7 +139,12 @@ def _check_format(raw: sqlite3.Connection, path: Path) -> bool:
         raise LogError(
             f"{path} is a database but not a Sekisho log: name another file with SEKISHO_LOG or --log"
         )
-    if found[0] != schema.FORMAT:
+    if writing and found[0] == schema.FORMAT_1:
+        raise LogError(
+            f"the log {path} has format 1, which is read but no longer written: run `sekisho log migrate`,"
+            " which adds a registry and changes no record, or name a new file with SEKISHO_LOG"
+        )
+    if found[0] not in {schema.FORMAT, schema.FORMAT_1}:
         raise LogError(
             f"the log {path} has format {found[0]!r} and this version works with {schema.FORMAT!r}:"
             " use the Sekisho version that wrote it, or name a new file with SEKISHO_LOG or --log"
@@ -160,14 +165,19 @@ def _prepare(connection: Connection, path: Path) -> bool:
     """Set durability, create or check the format; return whether the log was created just now."""
     raw = driver(connection)
     journal = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else _ROLLBACK
-    _check_format(raw, path)  # before anything is written to a file that may belong to somebody else
+    _check_format(
+        raw, path, writing=True
+    )  # before anything is written to a file that may belong to somebody else
     _pragma(raw, f"journal_mode={journal}", journal, path)
     _pragma(raw, "synchronous=FULL", 2, path)
     raw.execute("BEGIN IMMEDIATE")
     try:
-        created = not _check_format(raw, path)
+        created = not _check_format(raw, path, writing=True)
         if created:
             schema.create(connection)
+        else:
+            # On a file that may only be read BEGIN IMMEDIATE succeeds: ask before key and checkpoint are.
+            raw.execute("DELETE FROM meta WHERE FALSE")
         raw.execute("COMMIT")
     except BaseException:
         if raw.in_transaction:
@@ -219,7 +229,7 @@ def open_for_reading(path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Con
         connection = _connect(path, "rw" if os.access(path, os.W_OK) else "ro", lock_timeout)
         raw = driver(connection)
         _pragma(raw, "query_only=ON", 1, path)
-        if not _check_format(raw, path):
+        if not _check_format(raw, path, writing=False):
             raise LogError(f"the log {path} is empty: run a crawl first")  # noqa: TRY301 - one place closes
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         if connection is not None:

@@ -16,15 +16,21 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from crawler.decisionlog import encoding, store
+from crawler.decisionlog import encoding, schema, store
+from crawler.decisionlog.custody import CheckpointFile, Custody
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.findings import Findings, Problem, VerifyReport
 from crawler.decisionlog.verify_documents import DocumentCheck
+from crawler.decisionlog.verify_registry import KnownCheckpoint, RegistryCheck, RegistryState
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
+from crawler.decisionlog.verify_source import DatabaseSource
+from crawler.decisionlog.verify_told import DatabaseRegistry, compare, compare_rollup
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from crawler.decisionlog.findings import SegmentReport
+    from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.reader import LogReader
 
 _OWNED: Final = ("record", "opening", "head")
@@ -77,8 +83,8 @@ def _claim(raw: sqlite3.Connection, row: tuple[Any, ...], findings: Findings) ->
     )
 
 
-def _claims(raw: sqlite3.Connection, findings: Findings) -> list[SegmentClaim]:
-    """Read, in one short transaction, what the log claims about its segments."""
+def _claims(raw: sqlite3.Connection, findings: Findings) -> tuple[list[SegmentClaim], int]:
+    """Read, in one short transaction, what the log claims of its segments, and the size of its registry."""
     raw.execute("BEGIN")
     rows = raw.execute(
         "SELECT id, uuid, run_id, agent, schema_ver, opened_us, nonce, sealed_us, size, root"
@@ -97,37 +103,34 @@ def _claims(raw: sqlite3.Connection, findings: Findings) -> list[SegmentClaim]:
         if number != before + 1:
             findings.add(Problem.SEGMENT_MISSING, f"segments number {before + 1} to {number - 1} are gone")
         before = number
+    size = DatabaseRegistry.size(raw)
     raw.execute("COMMIT")
-    return claims
+    return claims, size
 
 
-def verify_log(reader: LogReader, progress: Callable[[int], None] | None = None) -> VerifyReport:
+def verify_log(
+    reader: LogReader,
+    progress: Callable[[int], None] | None = None,
+    *,
+    known: Sequence[KnownCheckpoint] | None = None,
+    trusted: Sequence[VerifierKey] = (),
+) -> VerifyReport:
     """Verify the whole log and return what was found. `progress` gets the number of records so far.
 
-    Damage that keeps SQLite itself from reading on becomes a finding too. Raises LogError when the log
-    cannot be opened or stays locked.
+    `known` are checkpoints that were kept outside; None takes the one beside the database, if it is there.
+    `trusted` are keys of which one must have signed. Damage that keeps SQLite itself from reading on becomes
+    a finding too. Raises LogError when the log cannot be opened or stays locked.
     """
+    if known is None:
+        known = checkpoints_beside(reader)
     findings = Findings()
     # A connection of its own, which returns texts as their UTF-8: no decoding, and no failing on broken text.
     connection = store.open_for_reading(reader.path)
     raw = store.driver(connection)
     raw.text_factory = bytes
-    documents = DocumentCheck(raw, findings)
-    reports = []
-    unverifiable: list[str] = []
-    notes: list[str] = []
+    verification = _Verification(reader, raw, findings)
     try:
-        for claim in _claims(raw, findings):
-            check = SegmentCheck(raw, claim, findings, documents)
-            if check.is_of_another_version():
-                unverifiable.append(
-                    f"segment {claim.uuid} has record schema {claim.schema!r}; this version knows"
-                    f" {encoding.SCHEMA_VERSION}: verify it with the Sekisho version that wrote it"
-                )
-                continue
-            reports.append(check.run(progress))
-            notes.extend(check.notes)
-        documents.run()
+        verification.run(progress, known, trusted)
     except sqlite3.Error as error:
         explained = store.explain(error, reader.path, "read")
         if not isinstance(explained, IntegrityError):
@@ -135,14 +138,105 @@ def verify_log(reader: LogReader, progress: Callable[[int], None] | None = None)
         findings.add(Problem.FILE_DAMAGED, str(explained))
     finally:
         connection.close()
-    return VerifyReport(
-        segments=tuple(reports),
-        records=sum(report.records for report in reports),
-        openings=sum(report.openings for report in reports),
-        heads=sum(report.heads for report in reports),
-        documents=documents.count,
-        findings=tuple(findings.kept),
-        findings_total=findings.total,
-        notes=(*notes, *documents.notes),
-        unverifiable=tuple(unverifiable),
-    )
+    return verification.report()
+
+
+def checkpoints_beside(reader: LogReader) -> list[KnownCheckpoint]:
+    """Return the last checkpoint that the log's writers keep outside it, if it is there. Raises LogError."""
+    file = CheckpointFile(Custody.of(reader.path).checkpoint_file)
+    note = file.read()
+    return [] if note is None else [KnownCheckpoint(place=str(file.path), note=note)]
+
+
+class _Verification:
+    """What a verification has found so far."""
+
+    def __init__(self, reader: LogReader, raw: sqlite3.Connection, findings: Findings) -> None:
+        self._reader = reader
+        self._raw = raw
+        self._findings = findings
+        self._source = DatabaseSource(raw)
+        self._documents = DocumentCheck(self._source, findings)
+        self._reports: list[SegmentReport] = []
+        self._notes: list[str] = []
+        self._unverifiable: list[str] = []
+        self._state = RegistryState()
+
+    def run(
+        self,
+        progress: Callable[[int], None] | None,
+        known: Sequence[KnownCheckpoint],
+        trusted: Sequence[VerifierKey],
+    ) -> None:
+        """Verify registry, segments and documents. Raises sqlite3.Error."""
+        claims, size = _claims(self._raw, self._findings)
+        if self._reader.format != schema.FORMAT_1:
+            registry = DatabaseRegistry(self._raw, size)
+            check = RegistryCheck(registry, self._findings, known=known, trusted=trusted)
+            self._state = check.run()
+            compare(claims, self._state, self._findings)
+        else:
+            self._notes.append(
+                "the log has no registry (format 1): that its end was not cut off is not proved"
+            )
+        for claim in claims:
+            self._segment(claim, progress)
+        self._documents.run()
+        if self._state.origin:
+            self._say_what_is_proved()
+
+    def _say_what_is_proved(self) -> None:
+        state = self._state
+        if not state.outside:
+            self._unverifiable.append(
+                "no checkpoint from outside the log was compared: give one with --known-checkpoint FILE"
+            )
+        elif state.unproved:
+            self._notes.append(
+                f"{state.unproved} entries of the registry are newer than any checkpoint from outside"
+            )
+        if state.jumps:
+            self._notes.append(f"the clock of a writer went back {state.jumps} times")
+
+    def _segment(self, claim: SegmentClaim, progress: Callable[[int], None] | None) -> None:
+        check = SegmentCheck(self._source, claim, self._findings, self._documents)
+        if check.is_of_another_version():
+            self._unverifiable.append(
+                f"segment {claim.uuid} has record schema {claim.schema!r}; this version knows"
+                f" {encoding.SCHEMA_VERSION}: verify it with the Sekisho version that wrote it"
+            )
+            return
+        self._reports.append(check.run(progress))
+        self._notes.extend(check.notes)
+        if self._reader.format != schema.FORMAT_1:
+            self._rollup(claim)
+
+    def _rollup(self, claim: SegmentClaim) -> None:
+        try:
+            stored = self._reader.host_sums(claim.number)
+            computed = self._reader.computed_sums(claim.number) if stored else None
+        except (ValueError, TypeError, AttributeError) as error:
+            self._findings.add(
+                Problem.ROLLUP_WRONG, f"its sums by host are not what a writer writes: {error}", claim.uuid
+            )
+            return
+        compare_rollup(claim, self._state.told.get(str(claim.uuid)), stored, computed, self._findings)
+
+    def report(self) -> VerifyReport:
+        """Return what was found."""
+        return VerifyReport(
+            segments=tuple(self._reports),
+            records=sum(report.records for report in self._reports),
+            openings=sum(report.openings for report in self._reports),
+            heads=sum(report.heads for report in self._reports),
+            documents=self._documents.count,
+            registry=self._state.size,
+            checkpoints=self._state.checkpoints,
+            outside=self._state.outside,
+            origin=self._state.origin,
+            keys=tuple(self._state.keys),
+            findings=tuple(self._findings.kept),
+            findings_total=self._findings.total,
+            notes=(*self._notes, *self._documents.notes),
+            unverifiable=tuple(self._unverifiable),
+        )

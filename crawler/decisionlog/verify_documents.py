@@ -10,23 +10,19 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.reader import unpack_body
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
+    from uuid import UUID
 
     from crawler.decisionlog.findings import Findings
+    from crawler.decisionlog.verify_source import DocumentSource
 
-_PAGE: Final = 256
 _KNOWN: Final = 200_000
-_PAGE_SQL: Final = """
-SELECT id, sha256, kind, size, codec, body FROM document WHERE id > ? ORDER BY id LIMIT ?
-"""
 
 BASIS: Final = frozenset({b"basis"})
 POLICY: Final = frozenset({b"policy"})
@@ -54,8 +50,8 @@ def _is_robots(source: str) -> bool:
 class DocumentCheck:
     """Knows which documents exist, remembers what was asked, and verifies them all in `run`."""
 
-    def __init__(self, raw: sqlite3.Connection, findings: Findings) -> None:
-        self._raw = raw
+    def __init__(self, source: DocumentSource, findings: Findings) -> None:
+        self._source = source
         self._findings = findings
         self.kinds: dict[bytes, bytes] = {}  # of documents asked for: digest to kind
         self._unread = 0
@@ -72,12 +68,12 @@ class DocumentCheck:
         """Whether there is a document with this digest, of one of these kinds."""
         kind = self.kinds.get(digest)
         if kind is None:
-            row = self._raw.execute("SELECT kind FROM document WHERE sha256 = ?", (digest,)).fetchone()
-            if row is None:
+            kind = self._source.kind(digest)
+            if kind is None:
                 return False
             if len(self.kinds) >= _KNOWN:
                 self.kinds.clear()
-            kind = self.kinds[digest] = row[0]
+            self.kinds[digest] = kind
         return kinds is None or kind in kinds
 
     def need(
@@ -95,15 +91,14 @@ class DocumentCheck:
     def run(self) -> None:
         """Verify every document."""
         last = 0
-        while rows := self._raw.execute(_PAGE_SQL, (last, _PAGE)).fetchall():
-            for number, digest, kind, size, codec, body in rows:
-                if number != last + 1:
-                    self._findings.add(
-                        Problem.DOCUMENT_MISSING, f"documents number {last + 1} to {number - 1} are gone"
-                    )
-                last = number
-                self.count += 1
-                self._check(digest, kind, size, codec, body)
+        for row in self._source.documents():
+            if row.number != last + 1:
+                self._findings.add(
+                    Problem.DOCUMENT_MISSING, f"documents number {last + 1} to {row.number - 1} are gone"
+                )
+            last = row.number
+            self.count += 1
+            self._check(row.sha256, row.kind, row.size, row.codec, row.body)
 
     def _check(self, digest: bytes, kind: bytes, size: int, codec: bytes, body: bytes) -> None:
         try:
@@ -117,7 +112,7 @@ class DocumentCheck:
             self._check_basis(digest, octets)
 
     def _changed(self, digest: bytes, why: str) -> None:
-        segment, idx = self._mentioned(digest)
+        segment, idx = self._source.mentioned(digest)
         self._findings.add(
             Problem.DOCUMENT_CHANGED, f"document {digest.hex()} was changed: {why}", segment, idx
         )
@@ -130,19 +125,10 @@ class DocumentCheck:
             return
         for source, sha in quoted:
             if not self.has(bytes.fromhex(sha), _ROBOTS):
-                segment, idx = self._mentioned(digest)
+                segment, idx = self._source.mentioned(digest)
                 self._findings.add(
                     Problem.DOCUMENT_MISSING,
                     f"{source} ({sha}), which basis {digest.hex()} quotes, is not among the documents",
                     segment,
                     idx,
                 )
-
-    def _mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
-        """Return the first record that refers to the document as its basis; looked up for a finding only."""
-        row = self._raw.execute(
-            "SELECT s.uuid, r.idx FROM record r JOIN segment s ON s.id = r.segment_id"
-            " WHERE r.basis_sha256 = ? OR r.body_sha256 = ? LIMIT 1",
-            (digest, digest),
-        ).fetchone()
-        return (None, None) if row is None else (UUID(row[0].decode("ascii")), row[1])

@@ -1,34 +1,28 @@
-"""Verifies one segment of a log, record by record; its loop is written for 100,000 records a second."""
+"""Verifies one segment of a log, record by record where a page of them is not plainly in order."""
 
 from __future__ import annotations
 
 import struct
+import sys
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Final
 from uuid import UUID  # noqa: TC003 - dataclass field
 
 from crawler.decisionlog import encoding
 from crawler.decisionlog.findings import Problem, SegmentReport
 from crawler.decisionlog.tree import CompactRange
 from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
+from crawler.decisionlog.verify_page import PageCheck, opens
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from crawler.decisionlog.findings import Findings
+    from crawler.decisionlog.verify_source import Page, RecordSource
 
-_PAGE: Final = 4000
 _LARGEST_HOLE: Final = 10_000_000  # indices; behind a larger one nothing is looked at
-_PAGE_SQL: Final = """
-SELECT r.idx, r.ts_us, r.mono_ns, r.stage, r.verdict, r.reason, r.kind, r.method, r.host, r.domain,
-       r.url_commit, r.parent_commit, r.basis_sha256, r.ref_idx, r.attempt, r.status, r.size, r.body_sha256,
-       r.media_type, r.error, r.leaf_hash, r.context_id, o.url, o.parent_url, o.salt
-  FROM record r LEFT JOIN opening o ON o.segment_id = r.segment_id AND o.idx = r.idx
- WHERE r.segment_id = ? AND r.idx >= ? AND r.idx < ? ORDER BY r.idx LIMIT ?
-"""
-_OPENINGS_SQL: Final = "SELECT count(*) FROM opening WHERE segment_id = ? AND idx >= ? AND idx < ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +48,9 @@ class SegmentClaim:
     opening_end: int
 
 
+_NO_OPENING: Final = (sys.maxsize, None, None, None)
+
+
 class _HoleError(Exception):
     """So many records are missing that what comes behind is not worth the memory."""
 
@@ -61,14 +58,12 @@ class _HoleError(Exception):
 class _Contexts(dict[int, tuple[bytes, bytes, bytes]]):
     """Encoded context, policy digest and block list digest by number, read when first needed."""
 
-    def __init__(self, raw: sqlite3.Connection) -> None:
+    def __init__(self, source: RecordSource) -> None:
         super().__init__()
-        self._raw = raw
+        self._source = source
 
     def __missing__(self, number: int) -> tuple[bytes, bytes, bytes]:
-        row = self._raw.execute(
-            "SELECT agent, policy_sha256, blocklist_sha256 FROM context WHERE id = ?", (number,)
-        ).fetchone()
+        row = self._source.context(number)
         if row is None:
             raise ValueError(f"its context {number} is gone")
         self[number] = encoding.encode_context(*row), row[1], row[2]
@@ -79,18 +74,19 @@ class SegmentCheck:
     """The verification of one segment; `run` once."""
 
     def __init__(
-        self, raw: sqlite3.Connection, claim: SegmentClaim, findings: Findings, documents: DocumentCheck
+        self, source: RecordSource, claim: SegmentClaim, findings: Findings, documents: DocumentCheck
     ) -> None:
-        self._raw = raw
+        self._source = source
         self._claim = claim
         self._findings = findings
         self._documents = documents
-        self._contexts = _Contexts(raw)
-        self._encoder = encoding.RecordEncoder(claim.uuid)
+        self._contexts = _Contexts(source)
+        self._encoder = encoding.RecordEncoder(claim.uuid, lead=b"\x00")
         self._tree = CompactRange()
         self._heads = list(reversed(claim.heads))
         self._broken = False  # a record is missing: roots behind it cannot be recomputed
         self._requests = bytearray()
+        self._quick = PageCheck(claim.uuid, self._requests, documents)
         self._records = 0
         self._openings = 0
         self._setbacks = 0
@@ -169,59 +165,78 @@ class SegmentCheck:
     def _check_page(self) -> None:
         """Read and verify the next records and the heads over them."""
         claim, first = self._claim, len(self._requests)
-        self._raw.execute("BEGIN")
-        rows = self._raw.execute(_PAGE_SQL, (claim.number, first, claim.end, _PAGE)).fetchall()
-        after = rows[-1][0] + 1 if len(rows) == _PAGE else claim.end
-        (openings,) = self._raw.execute(_OPENINGS_SQL, (claim.number, first, after)).fetchone()
-        self._raw.execute("COMMIT")
-        leaves, times, opened = self._check_rows(rows)
-        if opened != openings:
+        page = self._source.page(claim.number, first, claim.end)
+        count, opened = len(page.columns[0]), len(page.openings[0])
+        leaves = None if self._broken or not count else self._quick_look(page)
+        times: Sequence[int] = page.columns[1]
+        if leaves is None:
+            leaves, times, opened = self._check_rows(page)
+        if opened != len(page.openings[0]):
             self._find(
                 Problem.URL_OUTSIDE,
-                f"{openings - opened} URLs from here to {after - 1} belong to no record",
+                f"{len(page.openings[0]) - opened} URLs from here to {page.after - 1} belong to no record",
                 first,
             )
         self._openings += opened
-        self._records += len(rows)
+        self._records += count
         self._grow(leaves, times)
-        if len(self._requests) < after:
-            self._gap(after)
+        if len(self._requests) < page.after:
+            self._gap(page.after)
 
-    def _check_rows(self, rows: list[tuple[Any, ...]]) -> tuple[list[bytes], list[int], int]:
+    def _quick_look(self, page: Page) -> list[bytes] | None:
+        """Return the leaf hashes when the whole page is in order, None when it must be gone through."""
+        contexts = set(page.columns[21])
+        if len(contexts) != 1:
+            return None
+        try:
+            fragment = self._enter(contexts.pop(), page.columns[0][0])
+        except (TypeError, ValueError, struct.error):
+            return None
+        leaves = self._quick.leaves(page, fragment, self._last_us, self._last_ns)
+        if leaves is not None:
+            self._last_us, self._last_ns = page.columns[1][-1], page.columns[2][-1]
+        return leaves
+
+    def _check_rows(self, page: Page) -> tuple[list[bytes], list[int], int]:
         """Verify records one by one; return leaf hashes and times (up to a hole), and how many have a URL."""
         encode, requests, kinds = self._encoder.encode, self._requests, self._documents.kinds
         leaves: list[bytes] = []
         times: list[int] = []
         opened = 0
         context, fragment = None, b""
+        openings = zip(*page.openings, strict=True)
+        kept = list(page.columns)
+        kept[20] = repeat(None, len(kept[0])) if kept[20] is None else kept[20]
+        beside, url, parent, salt = next(openings, _NO_OPENING)
         for (
             idx, ts_us, mono_ns, stage, verdict, reason, kind, method, host, domain, url_commit,
-            parent_commit, basis, ref_idx, attempt, status, size, body, media_type, error, leaf,
-            context_id, url, parent, salt,
-        ) in rows:  # fmt: skip
+            parent_commit, basis, ref_idx, attempt, status, size, body, media_type, error, leaf, context_id,
+        ) in zip(*kept, strict=True):  # fmt: skip
             if idx != len(requests):
                 self._gap(idx)
             requests.append(stage == b"request")
-            if not self._broken:
-                leaves.append(leaf)
-                times.append(ts_us)
+            digest = leaf
             try:
                 if context_id != context:
                     fragment, context = self._enter(context_id, idx), context_id
-                data = encode(
-                    idx, ts_us, mono_ns, fragment, stage, verdict, reason, kind, method, host, domain,
-                    url_commit, parent_commit, basis, ref_idx, attempt, status, size, body, media_type, error,
-                )  # fmt: skip
-                if sha256(b"\x00" + data).digest() != leaf:
-                    self._find(Problem.RECORD_CHANGED, "its columns do not give its leaf hash", idx)
-                if salt is not None:
-                    opened += 1
-                    if not _opens(salt, url, url_commit, parent, parent_commit):
-                        self._find(Problem.URL_CHANGED, "its URL is not what the record commits to", idx)
-                elif url_commit is not None or parent_commit is not None:
-                    self._find(
-                        Problem.URL_MISSING, "its URL is gone, and no record says that it was erased", idx
+                digest = sha256(
+                    encode(
+                        idx, ts_us, mono_ns, fragment, stage, verdict, reason, kind, method, host, domain,
+                        url_commit, parent_commit, basis, ref_idx, attempt, status, size, body, media_type,
+                        error,
                     )
+                ).digest()  # fmt: skip
+                if leaf is not None and digest != leaf:
+                    self._find(Problem.RECORD_CHANGED, "its columns do not give its leaf hash", idx)
+                while beside < idx:  # it belongs to no record, which the count of openings shows
+                    beside, url, parent, salt = next(openings, _NO_OPENING)
+                if beside == idx:
+                    opened += 1
+                    if not opens(salt, url, url_commit, parent, parent_commit):
+                        self._find(Problem.URL_CHANGED, "its URL is not what the record commits to", idx)
+                    beside, url, parent, salt = next(openings, _NO_OPENING)
+                elif url_commit is not None or parent_commit is not None:
+                    self._url_missing(idx)
                 if (
                     mono_ns < self._last_ns
                     or ts_us < self._last_us
@@ -233,13 +248,14 @@ class SegmentCheck:
                 self._last_ns, self._last_us = mono_ns, ts_us
             except (TypeError, ValueError, struct.error) as problem:
                 self._find(Problem.RECORD_CHANGED, f"it is nothing that a writer writes: {problem}", idx)
+                self._broken = self._broken or digest is None
+            if not self._broken:
+                leaves.append(digest if leaf is None else leaf)
+                times.append(ts_us)
         return leaves, times, opened
 
-    def _url_finding(self, salt: bytes | None, idx: int) -> None:
-        if salt is None:
-            self._find(Problem.URL_MISSING, "its URL is gone, and no record says that it was erased", idx)
-        else:
-            self._find(Problem.URL_CHANGED, "its URL is not what the record commits to", idx)
+    def _url_missing(self, idx: int) -> None:
+        self._find(Problem.URL_MISSING, "its URL is gone, and no record says that it was erased", idx)
 
     def _enter(self, context: int, idx: int) -> bytes:
         """Return a context, encoded, after seeing that the documents it names are there."""
@@ -272,7 +288,7 @@ class SegmentCheck:
         elif body is not None and stage == b"run":
             self._documents.need(body, "the run's own document", self._claim.uuid, idx)
 
-    def _grow(self, leaves: list[bytes], times: list[int]) -> None:
+    def _grow(self, leaves: list[bytes], times: Sequence[int]) -> None:
         """Append leaves, and compare every head on the way."""
         tree, done = self._tree, 0
         start = tree.size
@@ -321,23 +337,3 @@ class SegmentCheck:
             self._find(Problem.HEAD_MISSING, "the head that its seal needs is gone")
         if not self._broken and (claim.sealed_root != self._tree.root() or claim.sealed_us != self._last_us):
             self._find(Problem.SEAL_WRONG, "its seal does not fit its records: another root or time")
-
-
-def _opens(
-    salt: bytes | None,
-    url: bytes | None,
-    url_commit: bytes | None,
-    parent: bytes | None,
-    parent_commit: bytes | None,
-) -> bool:
-    """Whether salt and URLs are what the record commits to. Raises TypeError on what is no URL."""
-    if salt is None:
-        return url_commit is None and parent_commit is None
-    if url_commit is not None:
-        if url is None or sha256(b"url\x00" + salt + url).digest() != url_commit:
-            return False
-    elif url is not None or parent_commit is None:
-        return False
-    if parent_commit is None:
-        return parent is None
-    return parent is not None and sha256(b"parent_url\x00" + salt + parent).digest() == parent_commit

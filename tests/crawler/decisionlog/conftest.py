@@ -152,6 +152,11 @@ def log(tmp_path):
 
 
 @pytest.fixture
+def write_into():
+    return write_sample
+
+
+@pytest.fixture
 def entry():
     return make_entry
 

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from crawler.cli import main
+from crawler.decisionlog import encoding
 
 
 @pytest.fixture
@@ -108,11 +109,10 @@ def test_verify_names_what_was_changed_and_exits_4(log, sekisho):
     assert (finding["problem"], finding["segment"], finding["idx"]) == ("record_changed", str(segment), 5)
 
 
-def test_verify_exits_6_for_what_only_another_version_can_verify(log, sekisho):
-    log.write()
-    log.unguarded().execute(
-        "UPDATE segment SET schema_ver = 2, uuid = '11111111-1111-8111-8111-111111111111'"
-    )
+def test_verify_exits_6_for_what_only_another_version_can_verify(log, sekisho, monkeypatch):
+    with monkeypatch.context() as later:
+        later.setattr(encoding, "SCHEMA_VERSION", 2)
+        log.write()
     code, out, _ = sekisho("verify")
     assert code == 6
     assert "Not verifiable here" in out

@@ -21,7 +21,20 @@ def open_log(log):
     """A log whose first segment is sealed and whose second is open, ten records each."""
     log.write(seal=True)
     log.write(seal=False, run_id="run-2")
+    connection = log.raw()
+    (leaf,) = connection.execute("SELECT max(idx) + 1 FROM registry").fetchone()
+    for number, kind in enumerate(("erase", "prune_intent")):
+        connection.execute(REGISTRY, (leaf + number, kind))
+    connection.execute("INSERT INTO erasure VALUES (1, 3, ?)", (leaf,))
+    connection.execute("INSERT INTO pruning VALUES (1, ?)", (leaf + 1,))
+    connection.execute("INSERT INTO discarding VALUES (x'00', ?)", (leaf + 1,))
+    connection.execute(
+        "INSERT INTO anchor SELECT 1, max(size), 1, 'rfc3161', 'http://tsa.example/', x'00' FROM checkpoint"
+    )
     return log
+
+
+REGISTRY = "INSERT INTO registry VALUES (?, 1, ?, 1, x'00', x'00')"
 
 
 def contents(log):
@@ -40,6 +53,38 @@ def refused(log, sql):
 def test_nothing_is_deleted(open_log, table):
     refused(open_log, f"DELETE FROM {table}")
 
+
+def test_only_what_the_registry_has_named_is_deleted(open_log):
+    connection = open_log.raw()
+    for sql in (
+        "DELETE FROM opening WHERE segment_id = 2",
+        "DELETE FROM record WHERE segment_id = 2 AND idx = 9",
+        "DELETE FROM head WHERE segment_id = 2",
+        "DELETE FROM document WHERE id = 1",
+        "DELETE FROM segment WHERE id = 1",
+        "DELETE FROM rollup WHERE segment_id = 1",
+        "INSERT INTO pruning SELECT 2, max(idx) FROM registry",
+        "INSERT INTO erasure VALUES (2, 1, 0)",
+        "INSERT INTO erasure SELECT 2, 1, max(idx) - 1 FROM registry",
+        "INSERT INTO discarding VALUES (x'01', 0)",
+    ):
+        refused(open_log, sql)
+    connection.execute("DELETE FROM record WHERE segment_id = 1")
+    connection.execute("DELETE FROM opening WHERE segment_id = 1")
+    connection.execute("DELETE FROM head WHERE segment_id = 1")
+    assert connection.execute("SELECT count(*) FROM record").fetchone() == (10,)
+
+
+def test_an_erasure_lets_one_url_go_and_nothing_beside_it(log):
+    log.write()
+    connection = log.raw()
+    (leaf,) = connection.execute("SELECT max(idx) + 1 FROM registry").fetchone()
+    connection.execute(REGISTRY, (leaf, "erase"))
+    connection.execute("INSERT INTO erasure VALUES (1, 3, ?)", (leaf,))
+    refused(log, "DELETE FROM opening WHERE idx = 4")
+    refused(log, "DELETE FROM record WHERE idx = 3")
+    connection.execute("DELETE FROM opening WHERE idx = 3")
+    assert connection.execute("SELECT count(*) FROM opening").fetchone() == (8,)
 
 @pytest.mark.parametrize("table", TABLES)
 def test_nothing_is_updated_not_even_to_itself(open_log, table):

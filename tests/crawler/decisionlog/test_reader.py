@@ -12,11 +12,13 @@ from policies.vocabulary import Stage
 
 
 @pytest.fixture
-def two(log):
+def two(log, write_into):
     """Two runs: the first in two segments, the second unsealed."""
     log.write()
-    log.write(seal=False, run_id="run-2")
+    writer = log.open(run_id="run-2")
+    write_into(writer)
     log.write()
+    writer.close(seal=False)
     return log
 
 

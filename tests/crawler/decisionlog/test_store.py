@@ -135,11 +135,11 @@ def test_somebody_elses_database_is_left_alone(log):
 
 def test_a_log_of_another_format_version_is_refused_and_left_alone(log):
     log.write()
-    log.unguarded().execute("UPDATE meta SET value = 'sekisho.log/2'")
+    log.unguarded().execute("UPDATE meta SET value = 'sekisho.log/3'")
     before = log.path.read_bytes()
     for line in refusal(log.url, log.clock):
+        assert "'sekisho.log/3'" in line
         assert "'sekisho.log/2'" in line
-        assert "'sekisho.log/1'" in line
         assert "use the Sekisho version that wrote it" in line
     assert log.path.read_bytes() == before
 
@@ -225,9 +225,7 @@ def test_the_folder_of_a_new_log_is_synced(log, monkeypatch):
 
     monkeypatch.setattr(store.os, "fsync", fsync)
     log.write()
-    assert synced == [str(log.path.parent)]
-    log.write(run_id="run-2")
-    assert len(synced) == 1, "only when it was created"
+    assert str(log.path.parent) in synced
 
 
 def test_a_log_named_with_odd_characters_is_found_again(log):

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from blocklists.errors import ExitCode
-from crawler.decisionlog import schema
+from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.verify import verify_log
 
@@ -45,11 +45,13 @@ def test_a_log_that_nobody_touched_is_intact(two):
         assert [part.root for part in report.segments] == [info.root for info in reader.segments()]
 
 
+# `meta` is the format; the others are empty in a log of which nothing was anchored, erased or pruned.
+ELSEWHERE = {"meta", "anchor", "erasure", "pruning", "discarding"}
 CELLS = [
     (table.name, column.name)
     for table in schema.metadata.sorted_tables
     for column in table.columns
-    if (table.name, column.name) != ("document", "kind") and table.name != "meta"
+    if (table.name, column.name) != ("document", "kind") and table.name not in ELSEWHERE
 ]
 
 
@@ -99,11 +101,11 @@ def test_any_change_of_any_column_of_any_row_is_found(log, table, column):
     assert verify(log).findings == (), "everything was put back"
 
 
-def test_taking_back_the_seal_shows_as_an_open_segment(log):
+def test_taking_back_the_seal_is_found_because_the_registry_has_it(log):
     log.write()
     log.unguarded().execute("UPDATE segment SET sealed_us = NULL, size = NULL, root = NULL")
     report = verify(log)
-    assert report.findings == ()
+    assert problems(report) == {Problem.SEAL_WRONG}
     assert [part.segment for part in report.unsealed] == [report.segments[0].segment]
 
 
@@ -300,17 +302,17 @@ def test_a_reference_to_anything_but_an_earlier_request_is_found(log, entry, doc
     assert places(verify(log), Problem.REFERENCE_WRONG) == {(segment, wrong.idx)}
 
 
-def test_a_segment_of_another_schema_is_not_verifiable_here(log):
-    log.write()
-    connection = log.unguarded()
-    connection.execute("UPDATE segment SET schema_ver = 2, uuid = '11111111-1111-8111-8111-111111111111'")
+def test_a_segment_of_another_schema_is_not_verifiable_here(log, monkeypatch):
+    with monkeypatch.context() as later:
+        later.setattr(encoding, "SCHEMA_VERSION", 2)
+        log.write()
     report = verify(log)
     assert report.exit_code == ExitCode.UNVERIFIABLE
     assert "record schema 2" in report.unverifiable[0]
 
 
 def test_pages_and_heads_meet_everywhere(log, entry, documents, monkeypatch):
-    from crawler.decisionlog import batch, verify_segment
+    from crawler.decisionlog import batch, verify_source
 
     monkeypatch.setattr(batch, "HEAD_EVERY_LEAVES", 3)
     writer = log.open()
@@ -322,14 +324,14 @@ def test_pages_and_heads_meet_everywhere(log, entry, documents, monkeypatch):
             ticket.result(10)
     segment = writer.close(seal=True).segment
     for page in (1, 2, 3, 7, 39, 40, 41):
-        monkeypatch.setattr(verify_segment, "_PAGE", page)
+        monkeypatch.setattr(verify_source, "_PAGE", page)
         report = verify(log)
         assert report.findings == ()
         assert report.heads == 8
     connection = log.unguarded()
     connection.execute("UPDATE record SET size = 99 WHERE idx = 21")
     for page in (1, 7, 40):
-        monkeypatch.setattr(verify_segment, "_PAGE", page)
+        monkeypatch.setattr(verify_source, "_PAGE", page)
         assert places(verify(log)) == {(segment, 21)}
 
 
@@ -354,7 +356,7 @@ def test_the_first_thousand_findings_are_kept_and_all_are_counted(log, entry, do
     log.unguarded().execute("UPDATE record SET verdict = 'keep'")
     report = verify(log)
     assert len(report.findings) == 1000
-    assert report.findings_total == 1500
+    assert report.findings_total == 1501, "each record, and the sums by host"
 
 
 def test_a_file_with_broken_pages_is_a_finding_and_no_crash(log, entry, documents):

@@ -331,12 +331,17 @@ def test_closing_twice_or_appending_afterwards_is_harmless_and_clear(log, entry)
         writer.append(entry())
 
 
-def test_a_segment_without_seal_stays_open_and_the_next_run_leaves_it_alone(log):
+def test_a_segment_without_seal_is_sealed_where_it_ends_by_the_next_run(log):
     log.write(seal=False)
+    with log.reader() as reader:
+        assert not reader.segments()[0].sealed
     log.write(seal=True, run_id="run-2")
     with log.reader() as reader:
         first, second = reader.segments()
-    assert (first.sealed, second.sealed) == (False, True)
+        assert verify_log(reader).findings == ()
+    assert (first.sealed, second.sealed) == (True, True)
+    kinds = [kind for (kind,) in log.raw().execute("SELECT kind FROM registry WHERE segment_id = 1 ORDER BY idx")]
+    assert kinds == ["segment_open", "segment_head", "recovery", "segment_seal"]
     assert first.size == second.size == first.head_size == 10
     assert first.segment != second.segment
 
@@ -368,4 +373,4 @@ def test_heads_are_written_each_second_and_each_ten_thousand_leaves(log, entry, 
 
 def test_no_empty_journal_stays_beside_a_closed_log(log):
     log.write()
-    assert [path.name for path in log.path.parent.iterdir()] == ["sekisho.db"]
+    assert sorted(path.name for path in log.path.parent.iterdir()) == ["sekisho.db", "sekisho.db.checkpoint", "sekisho.db.key"]

@@ -1,0 +1,374 @@
+"""Recomputes a registry: every leaf, its tree, every checkpoint over it, and the keys that may sign them.
+
+What it says of segments (`Told`) is then compared with the segments themselves. A checkpoint of size n must
+be signed by a key that was added before leaf n and not retired; a new key must stand in a checkpoint that an
+older one signed. Checkpoints that are known from outside must be met on the way: a registry that is smaller,
+or has another root at that size, was rolled back or forked.
+
+Reads through a protocol, so that a database and an export are verified by the same code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.notes import (
+    Checkpoint,
+    Note,
+    NoteError,
+    VerifierKey,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+    signers,
+)
+from crawler.decisionlog.registry import (
+    ClockJumped,
+    Erased,
+    Event,
+    KeyAdded,
+    KeyRetired,
+    Leaf,
+    LogOpened,
+    Pruned,
+    PruneIntended,
+    SegmentAdopted,
+    SegmentHeaded,
+    SegmentOpened,
+    SegmentSealed,
+    decode,
+)
+from crawler.decisionlog.tree import CompactRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from crawler.decisionlog.findings import Findings
+
+# Each of these is signed in the transaction that appends it.
+_SIGNED: Final = (SegmentOpened, SegmentHeaded)
+
+
+class LeafRow(NamedTuple):
+    """A row of `registry`. Texts are octets, as they are kept; what an export leaves out is None."""
+
+    idx: int
+    ts_us: int | None
+    kind: bytes | None
+    segment_id: int | None
+    body: bytes
+    leaf_hash: bytes | None
+
+
+class CheckpointRow(NamedTuple):
+    """A row of `checkpoint`; what an export leaves out is None."""
+
+    size: int
+    ts_us: int | None
+    root: bytes | None
+    note: bytes
+
+
+class RegistrySource(Protocol):
+    """Leaves and checkpoints in order."""
+
+    def leaves(self) -> Iterator[LeafRow]:
+        """Yield the leaves in order of index."""
+
+    def checkpoints(self) -> Iterator[CheckpointRow]:
+        """Yield the checkpoints in order of size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCheckpoint:
+    """A checkpoint that somebody kept outside the log, and where it was read."""
+
+    place: str
+    note: Note
+
+    @classmethod
+    def read(cls, place: str, octets: bytes) -> KnownCheckpoint:
+        """Return the checkpoint that the octets are. Raises NoteError."""
+        note = parse_note(octets)
+        parse_checkpoint(note)
+        return cls(place=place, note=note)
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a registry says of one segment."""
+
+    segment: str
+    number: int
+    run: str
+    agent: str
+    adopted: SegmentAdopted | None = None
+    heads: dict[int, str] = field(default_factory=dict)
+    seal: SegmentSealed | None = None
+    intents: dict[int, PruneIntended] = field(default_factory=dict)  # by index of their leaves
+    pruned: bool = False
+    erased: dict[int, int] = field(default_factory=dict)  # index of the record to that of the leaf
+
+
+@dataclass(slots=True, kw_only=True)
+class RegistryState:
+    """What a registry says, as far as it could be read. `unproved` counts leaves behind the newest anchor.
+
+    `outside` is the number of checkpoints from outside that were met.
+    """
+
+    origin: str = ""
+    size: int = 0
+    root: bytes = b""
+    keys: list[str] = field(default_factory=list)  # every key that ever signed, in order
+    told: dict[str, Told] = field(default_factory=dict)
+    checkpoints: int = 0
+    outside: int = 0
+    unproved: int = 0
+    newest: Note | None = None
+    jumps: int = 0
+
+
+class RegistryCheck:
+    """The verification of one registry; `run` once."""
+
+    def __init__(
+        self,
+        source: RegistrySource,
+        findings: Findings,
+        *,
+        known: Iterable[KnownCheckpoint] = (),
+        trusted: Iterable[VerifierKey] = (),
+    ) -> None:
+        self._source = source
+        self._findings = findings
+        self._known = sorted(known, key=lambda one: parse_checkpoint(one.note).size)
+        self._trusted = tuple(trusted)
+        self._tree = CompactRange()
+        self._active: dict[str, VerifierKey] = {}
+        self._last_us = 0
+        self._signed_to = 0
+        self._unendorsed: dict[int, dict[str, VerifierKey]] = {}  # size to the keys that may endorse
+        self._due: set[int] = set()  # sizes at which a checkpoint must be
+        self.state = RegistryState()
+
+    def run(self) -> RegistryState:
+        """Verify, and return what the registry says; what is wrong goes to the findings."""
+        checkpoints = self._source.checkpoints()
+        waiting = next(checkpoints, None)
+        for row in self._source.leaves():
+            self._check_leaf(row)
+            while waiting is not None and waiting.size <= self._tree.size:
+                self._check_checkpoint(waiting)
+                waiting = next(checkpoints, None)
+            self._meet_known()
+        while waiting is not None:
+            self._find(
+                Problem.REGISTRY_MISSING,
+                f"a checkpoint covers {waiting.size} entries of the registry; there are {self._tree.size}",
+            )
+            waiting = next(checkpoints, None)
+        self._check_end()
+        self.state.size, self.state.root = self._tree.size, self._tree.root()
+        return self.state
+
+    def _find(self, problem: Problem, text: str) -> None:
+        self._findings.add(problem, text)
+
+    def _check_leaf(self, row: LeafRow) -> None:
+        if row.idx != self._tree.size:
+            self._find(
+                Problem.REGISTRY_MISSING,
+                f"entries {self._tree.size} to {row.idx - 1} of the registry are gone",
+            )
+        try:
+            leaf = decode(bytes(row.body))
+        except (ValueError, TypeError) as error:
+            self._find(Problem.REGISTRY_CHANGED, f"entry {row.idx} of the registry was changed: {error}")
+            return
+        self._tree.extend((leaf.hash,))
+        if not self._agrees(row, leaf):
+            self._find(
+                Problem.REGISTRY_CHANGED,
+                f"entry {row.idx} of the registry was changed: its columns do not repeat its body",
+            )
+        if leaf.ts_us < self._last_us:
+            self._find(Problem.TIME_WRONG, f"entry {row.idx} of the registry is older than the one before")
+        self._last_us = leaf.ts_us
+        self._take(leaf)
+        if isinstance(leaf.event, _SIGNED):
+            self._due.add(leaf.idx + 1)
+
+    def _agrees(self, row: LeafRow, leaf: Leaf) -> bool:
+        event, about = leaf.event, leaf.event.about
+        told = None if about is None else self.state.told.get(about)
+        number = getattr(event, "number", None) if told is None else told.number
+        return (
+            leaf.idx == row.idx
+            and row.ts_us in {None, leaf.ts_us}
+            and row.kind in {None, event.KIND.encode()}
+            and row.leaf_hash in {None, leaf.hash}
+            and (row.kind is None or row.segment_id == number)
+        )
+
+    def _take(self, leaf: Leaf) -> None:
+        """Take in what a leaf says."""
+        event = leaf.event
+        if isinstance(event, LogOpened) != (leaf.idx == 0):
+            self._find(Problem.REGISTRY_CHANGED, "the first entry of a registry opens the log, and no other")
+        match event:
+            case LogOpened():
+                self.state.origin = event.origin
+            case KeyAdded() | KeyRetired():
+                self._take_key(leaf.idx, event)
+            case SegmentOpened():
+                self._open(event.segment, event.number, event.run, event.agent)
+            case SegmentAdopted():
+                self._open(event.segment, event.number, event.run, event.agent).adopted = event
+            case ClockJumped():
+                self.state.jumps += 1
+            case _:
+                self._take_about(leaf, event)
+
+    def _open(self, segment: str, number: int, run: str, agent: str) -> Told:
+        if segment in self.state.told or number != len(self.state.told) + 1:
+            self._find(
+                Problem.REGISTRY_CHANGED,
+                f"the registry opens segment number {number} where number {len(self.state.told) + 1} is next",
+            )
+        told = Told(segment=segment, number=number, run=run, agent=agent)
+        self.state.told[segment] = told
+        return told
+
+    def _take_about(self, leaf: Leaf, event: Event) -> None:
+        """Take in a leaf about a segment that was opened before."""
+        if event.about is None:
+            return
+        told = self.state.told.get(event.about)
+        if told is None:
+            self._find(
+                Problem.REGISTRY_CHANGED,
+                f"entry {leaf.idx} of the registry is about segment {event.about}, which was never opened",
+            )
+            return
+        match event:
+            case SegmentHeaded():
+                if told.seal is not None or event.size < max(told.heads, default=0):
+                    self._find(
+                        Problem.REGISTRY_CHANGED, f"entry {leaf.idx} of the registry goes back in its segment"
+                    )
+                told.heads[event.size] = event.root
+            case SegmentSealed():
+                if told.seal is not None:
+                    self._find(Problem.REGISTRY_CHANGED, f"segment {told.segment} was sealed twice")
+                told.seal = event
+            case Erased():
+                told.erased[event.idx_erased] = leaf.idx
+            case PruneIntended():
+                if told.seal is None and (told.adopted is None or not told.adopted.sealed):
+                    self._find(
+                        Problem.REGISTRY_CHANGED, f"segment {told.segment} was to be pruned and is open"
+                    )
+                told.intents[leaf.idx] = event
+            case Pruned():
+                if event.intent not in told.intents:
+                    self._find(Problem.REGISTRY_CHANGED, f"segment {told.segment} was pruned unannounced")
+                told.pruned = True
+            case _:
+                pass
+
+    def _take_key(self, idx: int, event: KeyAdded | KeyRetired) -> None:
+        try:
+            key = parse_vkey(event.vkey)
+        except NoteError as error:
+            self._find(
+                Problem.REGISTRY_CHANGED, f"entry {idx} of the registry names a key that is none: {error}"
+            )
+            return
+        if isinstance(event, KeyRetired):
+            if self._active.pop(event.vkey, None) is None:
+                self._find(Problem.KEY_WRONG, f"entry {idx} of the registry retires a key that did not sign")
+            return
+        if self.state.keys:
+            self._unendorsed[idx + 1] = dict(self._active)
+        self._active[event.vkey] = key
+        self.state.keys.append(event.vkey)
+
+    def _check_checkpoint(self, row: CheckpointRow) -> None:
+        place = f"the checkpoint of size {row.size}"
+        if row.size != self._tree.size:
+            self._find(Problem.CHECKPOINT_WRONG, f"{place} stands where none can be")
+            return
+        self.state.checkpoints += 1
+        try:
+            note = parse_note(bytes(row.note))
+            head = parse_checkpoint(note)
+            signers(note, self._active.values())
+            endorsers = self._unendorsed.pop(row.size, None)
+            if endorsers is not None:
+                signers(note, endorsers.values())
+        except NoteError as error:
+            self._find(Problem.CHECKPOINT_WRONG, f"{place} is wrong: {error}")
+            return
+        wrong = self._misfit(head)
+        if wrong is None and not (row.root in {None, head.root} and row.ts_us in {None, self._last_us}):
+            wrong = "its columns do not repeat it"
+        if wrong is not None:
+            self._find(Problem.CHECKPOINT_WRONG, f"{place} is wrong: {wrong}")
+            return
+        self._due.discard(row.size)
+        self._signed_to = row.size
+        self.state.newest = note
+
+    def _misfit(self, head: Checkpoint) -> str | None:
+        """Return what of a checkpoint does not fit the registry at its present size, or None."""
+        if head.origin != self.state.origin:
+            return f"its origin is {head.origin!r}, that of the log {self.state.origin!r}"
+        if head.size != self._tree.size:
+            return f"it covers {head.size} entries"
+        if head.root != self._tree.root():
+            return "its root is not that of the entries"
+        return None
+
+    def _meet_known(self) -> None:
+        """Compare the registry with the checkpoints from outside that have its present size."""
+        while self._known and parse_checkpoint(self._known[0].note).size <= self._tree.size:
+            known = self._known.pop(0)
+            head = parse_checkpoint(known.note)
+            wrong = self._misfit(head)
+            try:
+                signers(known.note, [*self._trusted, *map(parse_vkey, self.state.keys)])
+            except NoteError as error:
+                wrong = wrong or str(error)
+            if wrong is not None:
+                self._find(
+                    Problem.ROLLED_BACK, f"the log is not the one of the checkpoint {known.place}: {wrong}"
+                )
+                continue
+            self.state.outside += 1
+            self.state.unproved = -head.size  # `_check_end` adds the size of the whole
+
+    def _check_end(self) -> None:
+        for known in self._known:
+            head = parse_checkpoint(known.note)
+            self._find(
+                Problem.ROLLED_BACK,
+                f"the log was rolled back: the checkpoint {known.place} covers {head.size} entries of its"
+                f" registry, and there are {self._tree.size}",
+            )
+        self.state.unproved += self._tree.size
+        if self._signed_to != self._tree.size:
+            self._find(
+                Problem.CHECKPOINT_MISSING,
+                f"no checkpoint covers entries {self._signed_to} to {self._tree.size - 1} of the registry",
+            )
+        for size in sorted(self._due):
+            if size <= self._signed_to:
+                self._find(Problem.CHECKPOINT_MISSING, f"the checkpoint of size {size} is gone")
+        for size in self._unendorsed:
+            self._find(Problem.KEY_WRONG, f"no older key signed that of entry {size - 1} of the registry")
+        for key in self._trusted:
+            if str(key) not in self.state.keys and not self.state.outside:
+                self._find(Problem.KEY_WRONG, f"the log was never signed with the key {key}")

@@ -1,0 +1,142 @@
+"""Where a verification reads from: pages of rows, contexts and documents, whatever keeps them.
+
+The checks (`verify_segment`, `verify_documents`) know these protocols and nothing of databases or files, so
+that a log and a package exported from it are verified by the same code. Texts are UTF-8 octets as they are
+kept, undecoded, so that a broken one is a finding and no crash.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+_PAGE: Final = 300  # as many rows as the processor's cache holds: larger pages are slower
+_DOCUMENTS: Final = 256
+
+RECORD_COLUMNS: Final = (
+    "idx", "ts_us", "mono_ns", "stage", "verdict", "reason", "kind", "method", "host", "domain",
+    "url_commit", "parent_commit", "basis_sha256", "ref_idx", "attempt", "status", "size", "body_sha256",
+    "media_type", "error", "leaf_hash", "context_id",
+)  # fmt: skip
+RECORDS_SQL: Final = (
+    f"SELECT {', '.join(RECORD_COLUMNS)} FROM record"  # noqa: S608 - names of this file
+    " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
+)
+OPENINGS_SQL: Final = (
+    "SELECT idx, url, parent_url, salt FROM opening"
+    " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx"
+)
+_DOCUMENTS_SQL: Final = (
+    "SELECT id, sha256, kind, size, codec, body FROM document WHERE id > ? ORDER BY id LIMIT ?"
+)
+
+NO_RECORDS: Final[tuple[tuple[Any, ...], ...]] = ((),) * len(RECORD_COLUMNS)
+NO_OPENINGS: Final[tuple[tuple[Any, ...], ...]] = ((),) * 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """A document as it is kept; `number` counts from 1 without gaps."""
+
+    number: int
+    sha256: bytes
+    kind: bytes
+    size: int
+    codec: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Records in order of index, and the openings of the same range, as columns; `after` is the index behind.
+
+    `columns` are RECORD_COLUMNS; that of the leaf hashes is None where they are not kept. `openings` are idx,
+    url, parent_url and salt. `derived` says that the commitments were computed from these openings because
+    they are not kept: then the leaf hashes cover them, and there is nothing to compare them with.
+    """
+
+    columns: Sequence[Any]
+    openings: Sequence[Sequence[Any]]
+    after: int
+    derived: bool = False
+
+
+class RecordSource(Protocol):
+    """Records and what they refer to."""
+
+    def page(self, number: int, first: int, end: int) -> Page:
+        """Return the next records of a segment from index `first` on, before `end`; some at least, if any."""
+
+    def context(self, number: int) -> tuple[bytes, bytes, bytes] | None:
+        """Return agent, policy digest and block list digest of a context, or None."""
+
+
+class DocumentSource(Protocol):
+    """Documents by digest."""
+
+    def kind(self, digest: bytes) -> bytes | None:
+        """Return the kind of the document with this digest, or None when there is none."""
+
+    def documents(self) -> Iterator[DocumentRow]:
+        """Yield every document in order of its number."""
+
+    def mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
+        """Return a record that refers to the document as its basis or body; looked up for a finding only."""
+
+
+class DatabaseSource:
+    """A SQLite log, on a connection that returns texts as octets (`text_factory = bytes`).
+
+    One page is one read transaction, so that a crawl that is writing is not kept waiting.
+    """
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+
+    def page(self, number: int, first: int, end: int) -> Page:
+        """Return the next 300 records. Two scans cost less than a join that looks each opening up."""
+        raw = self._raw
+        raw.execute("BEGIN")
+        rows = raw.execute(RECORDS_SQL, (number, first, end, _PAGE)).fetchall()
+        after = rows[-1][0] + 1 if len(rows) == _PAGE else end
+        openings = raw.execute(OPENINGS_SQL, (number, first, after)).fetchall()
+        raw.execute("COMMIT")
+        return Page(
+            columns=tuple(zip(*rows, strict=True)) or NO_RECORDS,
+            openings=tuple(zip(*openings, strict=True)) or NO_OPENINGS,
+            after=after,
+        )
+
+    def context(self, number: int) -> tuple[bytes, bytes, bytes] | None:
+        """Return a context's columns."""
+        row: tuple[bytes, bytes, bytes] | None = self._raw.execute(
+            "SELECT agent, policy_sha256, blocklist_sha256 FROM context WHERE id = ?", (number,)
+        ).fetchone()
+        return row
+
+    def kind(self, digest: bytes) -> bytes | None:
+        """Return a document's kind."""
+        row = self._raw.execute("SELECT kind FROM document WHERE sha256 = ?", (digest,)).fetchone()
+        return None if row is None else row[0]
+
+    def documents(self) -> Iterator[DocumentRow]:
+        """Yield the documents, a page at a time."""
+        last = 0
+        while rows := self._raw.execute(_DOCUMENTS_SQL, (last, _DOCUMENTS)).fetchall():
+            for number, digest, kind, size, codec, body in rows:
+                yield DocumentRow(number=number, sha256=digest, kind=kind, size=size, codec=codec, body=body)
+            last = rows[-1][0]
+
+    def mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
+        """Return the first record that refers to the document."""
+        row = self._raw.execute(
+            "SELECT s.uuid, r.idx FROM record r JOIN segment s ON s.id = r.segment_id"
+            " WHERE r.basis_sha256 = ? OR r.body_sha256 = ? LIMIT 1",
+            (digest, digest),
+        ).fetchone()
+        return (None, None) if row is None else (UUID(row[0].decode("ascii")), row[1])

@@ -1,0 +1,126 @@
+"""Compares what a registry says of segments with the segments: openings, heads, seals, sums by host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from crawler.decisionlog.findings import Findings, Problem
+from crawler.decisionlog.rollup import root_of
+from crawler.decisionlog.verify_registry import CheckpointRow, LeafRow, RegistryState, Told
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+
+    from crawler.decisionlog.rollup import HostSum
+    from crawler.decisionlog.verify_segment import SegmentClaim
+
+_PAGE: Final = 4000
+
+
+class DatabaseRegistry:
+    """The registry of a SQLite log up to a size, on a connection that returns texts as octets."""
+
+    def __init__(self, raw: sqlite3.Connection, size: int) -> None:
+        self._raw = raw
+        self._size = size
+
+    @staticmethod
+    def size(raw: sqlite3.Connection) -> int:
+        """Return how many leaves there seem to be; 0 also for a log without a registry (format 1)."""
+        known = raw.execute("SELECT 1 FROM sqlite_master WHERE name = 'registry'").fetchone()
+        if known is None:
+            return 0
+        (newest,) = raw.execute("SELECT max(idx) FROM registry").fetchone()
+        return 0 if newest is None else int(newest) + 1
+
+    def leaves(self) -> Iterator[LeafRow]:
+        """Yield the leaves, a page at a time."""
+        last = None
+        while rows := self._raw.execute(
+            "SELECT idx, ts_us, kind, segment_id, body, leaf_hash FROM registry"
+            " WHERE (?1 IS NULL OR idx > ?1) AND idx < ?2 ORDER BY idx LIMIT ?3",
+            (last, self._size, _PAGE),
+        ).fetchall():
+            yield from map(LeafRow._make, rows)
+            last = rows[-1][0]
+
+    def checkpoints(self) -> Iterator[CheckpointRow]:
+        """Yield the checkpoints, a page at a time."""
+        last = None
+        while rows := self._raw.execute(
+            "SELECT size, ts_us, root, note FROM checkpoint"
+            " WHERE (?1 IS NULL OR size > ?1) AND size <= ?2 ORDER BY size LIMIT ?3",
+            (last, self._size, _PAGE),
+        ).fetchall():
+            yield from map(CheckpointRow._make, rows)
+            last = rows[-1][0]
+
+
+def compare(claims: Sequence[SegmentClaim], state: RegistryState, findings: Findings) -> None:
+    """Compare every segment's row with what the registry says of it, and miss those that are gone."""
+    by_segment = {str(claim.uuid): claim for claim in claims}
+    for segment, told in state.told.items():
+        claim = by_segment.pop(segment, None)
+        if claim is None:
+            findings.add(
+                Problem.SEGMENT_MISSING,
+                f"segment {segment} of run {told.run}, which the registry opened, is gone",
+            )
+        else:
+            _compare_one(claim, told, findings)
+    for claim in by_segment.values():
+        findings.add(Problem.SEGMENT_CHANGED, "the registry never opened it", claim.uuid)
+
+
+def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
+    def find(problem: Problem, text: str) -> None:
+        findings.add(problem, text, claim.uuid)
+
+    if (claim.number, claim.run, claim.agent) != (told.number, told.run.encode(), told.agent.encode()):
+        find(Problem.SEGMENT_CHANGED, "the registry opened it with another number, run or agent")
+    _compare_seal(claim, told, find)
+    if told.pruned:
+        return
+    heads = {size: root for size, root, _ in claim.heads}
+    for size, root in told.heads.items():
+        if heads.get(size) != bytes.fromhex(root):
+            find(
+                Problem.HEAD_MISSING if size not in heads else Problem.HEAD_WRONG,
+                f"its head of size {size} is not the one that the registry has",
+            )
+
+
+def _compare_seal(claim: SegmentClaim, told: Told, find: Callable[[Problem, str], None]) -> None:
+    seal, adopted = told.seal, told.adopted
+    if seal is None and adopted is not None and adopted.sealed:
+        if (claim.sealed_size, claim.sealed_root) != (adopted.size, bytes.fromhex(adopted.root)):
+            find(Problem.SEAL_WRONG, "its seal is not the one with which it came into the registry")
+    elif seal is None:
+        if claim.sealed_us is not None:
+            find(Problem.SEAL_WRONG, "it has a seal, and the registry has none")
+    elif claim.sealed_us is None:
+        find(Problem.SEAL_WRONG, "the registry sealed it, and its row says that it is open")
+    elif (claim.sealed_size, claim.sealed_root) != (seal.size, bytes.fromhex(seal.root)):
+        find(Problem.SEAL_WRONG, "its seal is not the one that the registry has")
+    elif seal.size and claim.sealed_us != seal.last_us:
+        find(Problem.SEAL_WRONG, "its seal has another time than the registry's")
+
+
+def compare_rollup(
+    claim: SegmentClaim,
+    told: Told | None,
+    stored: Sequence[HostSum],
+    computed: Sequence[HostSum] | None,
+    findings: Findings,
+) -> None:
+    """Compare stored sums with the root in the seal, and with those of the records, where there are any."""
+    seal = None if told is None else told.seal
+    if seal is None:
+        if stored:
+            findings.add(Problem.ROLLUP_WRONG, "it has sums by host, and no seal with their root", claim.uuid)
+        return
+    if (len(stored), root_of(stored).hex()) != (seal.rollup_size, seal.rollup_root):
+        findings.add(Problem.ROLLUP_WRONG, "its sums by host do not give the root in its seal", claim.uuid)
+    elif computed is not None and list(computed) != list(stored):
+        findings.add(Problem.ROLLUP_WRONG, "its sums by host are not those of its records", claim.uuid)
