@@ -76,14 +76,16 @@ class Pace:
         return SHORT < wait <= self._longest_hold and self.gate.is_scheduled(request)
 
     async def take_turn(self, request: Request, visit: Visit, slot: Any) -> None:  # noqa: ANN401 - a Scrapy slot
-        """Wait for the turn of a request. `slot` holds the operator's own delay. Raises LeftAlone."""
+        """Wait for the turn of a request; `slot` holds the operator's delay. Raises LeftAlone, Postponed."""
         origin = visit.facts.origin
         if origin is None or visit.turn is not None:
             return
         own = slot.download_delay() if slot.delay else 0.0
-        turn = self._pacer.turn(origin, own=own, alone=self._back_off.is_alone(origin))
-        with self.gate.waiting_room():
-            visit.turn = await turn
+        alone = self._back_off.is_alone(origin)
+        turn = self._pacer.turn_now(origin, own=own, alone=alone)
+        if turn is None:
+            turn = await self.gate.inside(self._pacer.turn(origin, own=own, alone=alone))
+        visit.turn = turn
         self.gate.has_turn(request)
 
     async def leave(self, visit: Visit) -> None:
@@ -95,8 +97,7 @@ class Pace:
         """Return a request when its wait is over; back to the scheduler at once when it came from there."""
         if self.gate.is_scheduled(request):
             return self.gate.give_back(request)
-        with self.gate.waiting_room():
-            await asyncio.sleep(seconds)
+        await self.gate.inside(asyncio.sleep(seconds))
         return request
 
     def heed(self, visit: Visit, response: Response, *, now_us: int) -> None:

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scrapy.core.downloader import Downloader
+from scrapy.exceptions import IgnoreRequest
 from scrapy.utils.defer import _schedule_coro, deferred_from_coro
 from twisted.python.failure import Failure
 
@@ -48,10 +49,15 @@ class PacedDownloader(Downloader):
             _schedule_coro(self._wait_for_download(slot, request, exchange))
 
     def end_pace(self, result: _Result, request: Request) -> _Result | Deferred[Any] | Request:
-        """Count a request that has ended; one that was postponed goes back instead of failing."""
+        """Count a request that has ended; one that was postponed goes back instead of failing.
+
+        Raises IgnoreRequest for one that nobody takes back, because the crawl ends.
+        """
         gate = self._pace.gate
         if isinstance(result, Failure) and isinstance(result.value, Postponed):
             if not gate.is_scheduled(request):
+                if gate.is_closing:
+                    raise IgnoreRequest("the crawl ends")
                 return deferred_from_coro(self._pace.wait_outside(request, result.value.seconds))
             gate.give_back(request)
             gate.release(request)

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 from blocklists.domain import registrable_domain
-from crawler.pacer import FREE, LEAD
+from crawler.pacer import FREE, LEAD, Postponed
 from crawler.visit import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -34,6 +33,10 @@ WAITING_ROOM = 1_000
 """Requests that may wait outside CONCURRENT_REQUESTS; each costs memory, so further ones count."""
 BLOCKED = float("inf")
 _EARLY = LEAD + 0.05  # the rules are asked, and their answer written, before the turn comes
+
+
+_LOOK_SECONDS = 0.5
+_Found = TypeVar("_Found")
 
 
 class Taker(Protocol):
@@ -54,7 +57,6 @@ class Gate:
     def __init__(self, pacer: Pacer, *, longest_hold: float) -> None:
         self.longest_hold = longest_hold
         self.keeps_on_disk = False  # with a JOBDIR, what has to wait for very long is left for another run
-        self.waiting = 0
         self.given_back = 0
         self._crawler: Crawler | None = None
         self._takers: list[Taker] = []
@@ -67,6 +69,8 @@ class Gate:
         self._unready: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = BLOCKED
+        self._waits: set[asyncio.Future[Any]] = set()
+        self._looker: asyncio.TimerHandle | None = None
         self.use(pacer)
 
     def use(self, pacer: Pacer) -> None:
@@ -242,17 +246,43 @@ class Gate:
 
     # -- the waiting room -----------------------------------------------------------------------------
 
-    @contextmanager
-    def waiting_room(self) -> Iterator[None]:
-        """Not count whoever is inside as under way."""
-        self.waiting += 1
+    async def inside(self, awaited: Awaitable[_Found]) -> _Found:
+        """Await in the waiting room: whoever is there does not count as under way.
+
+        Raises Postponed when the crawl ends meanwhile.
+        """
+        task = asyncio.ensure_future(awaited)
+        self._waits.add(task)
+        if self._looker is None:
+            self._look()
+        self.wake()
         try:
-            self.wake()
-            yield
+            return await task
+        except asyncio.CancelledError:
+            task.cancel()
+            if self.is_closing:
+                raise Postponed(0.0) from None
+            raise
         finally:
-            self.waiting -= 1
+            self._waits.discard(task)
+
+    def _look(self) -> None:
+        """See every now and then whether the crawl ends: Scrapy waits then for all that is under way."""
+        self._looker = None
+        if self.is_closing:
+            for task in list(self._waits):
+                task.cancel()
+        elif self._waits:
+            self._looker = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the crawl is ending."""
+        engine: Any = self._crawler.engine if self._crawler is not None else None
+        slot = getattr(engine, "_slot", None)
+        return slot is not None and slot.closing is not None
 
     @property
     def uncounted(self) -> int:
         """How many requests take no place of CONCURRENT_REQUESTS."""
-        return min(self.waiting, WAITING_ROOM)
+        return min(len(self._waits), WAITING_ROOM)

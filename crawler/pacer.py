@@ -7,9 +7,10 @@ decided in `pace_backoff.py`, what the scheduler makes of it in `pace_gate.py`; 
 A delay that a site asks for counts from the end of the previous exchange, so that the gap that the server
 sees is never shorter than what it asked for, whatever the connections do; one request is then under way at a
 time. Hosts of one registrable domain that ask for delays share one lane: between two requests to any of them
-lies at least the smallest of their delays. The operator's own delay counts from start to start, for the
-origin and for the domain. A hold (Retry-After, RFC 9110 section 10.2.3; back-off; hours) stops also what has
-its turn already and was not sent yet; one for longer than the policy's cap is not waited for (`LeftAlone`).
+lies at least the smallest of their delays, and a host of theirs whose robots.txt was not read yet does as
+they do. The operator's own delay counts from start to start, for the origin and for the domain.
+A hold (Retry-After, RFC 9110 section 10.2.3; back-off; hours) stops also what has its turn already and was
+not sent yet; one for longer than the policy's cap is not waited for (`LeftAlone`).
 Decides nothing about what may be fetched.
 """
 
@@ -103,6 +104,9 @@ class Pacer(Protocol):
     def outlook(self, origin: Origin, *, own: float = 0.0) -> Outlook | None:
         """Return what is to be expected, or None as long as nothing was learnt of an origin. Never waits."""
 
+    def turn_now(self, origin: Origin, *, own: float = 0.0, alone: bool = False) -> Turn | None:
+        """Return a turn if one is to be had without waiting; see `turn`."""
+
     async def turn(self, origin: Origin, *, own: float = 0.0, alone: bool = False) -> Turn:
         """Return when a request is to be made ready; `own` is the operator's delay in seconds.
 
@@ -149,6 +153,10 @@ class _Lane:
         self.alone_under_way = 0
         self.waiting = 0
 
+    def shares(self) -> bool:
+        """Whether it takes its turns with others of its domain; one that is not known yet does as they do."""
+        return bool(self.asked) or (not self.known and bool(self.domain.delay))
+
     def hold_ends(self) -> float:
         return max(self.held_until, self.domain.held_until)
 
@@ -159,15 +167,16 @@ class _Lane:
         if own:
             moment = max(moment, self.started + own, domain.started + own)
         if self.asked:
-            ended = max(self.ended + self.asked, domain.ended + domain.delay)
-            moment = max(moment, ended)
+            moment = max(moment, self.ended + self.asked)
+        if self.shares():
+            moment = max(moment, domain.ended + domain.delay)
         return moment
 
     def is_blocked(self, *, alone: bool) -> bool:
         """Whether something that is under way has to end before."""
         if self.alone_under_way or ((alone or self.asked) and self.under_way):
             return True
-        return bool(self.asked and self.domain.under_way)
+        return bool(self.domain.under_way) and self.shares()
 
 
 class _Waiter:
@@ -190,7 +199,7 @@ class LocalTurn:
         self._lane = lane
         self._not_before = not_before
         self._alone = alone
-        self._counted = bool(lane.asked)
+        self._counted = lane.shares()
         self._open = True
         self.left_at: float | None = None
         lane.under_way += 1
@@ -222,7 +231,7 @@ class LocalTurn:
         domain.under_way -= self._counted
         if self.left_at is not None:
             lane.ended = self._pacer.clock()
-            if lane.asked:
+            if self._counted or lane.asked:
                 domain.ended = lane.ended
         if domain.queue:
             self._pacer.serve(domain)
@@ -306,22 +315,34 @@ class LocalPacer:
         """See `Pacer.outlook`."""
         lane = self._lanes.get(origin)
         if lane is None or not lane.known:
-            return None
+            domain = self._domains.get(registrable_domain(origin.host))
+            if domain is None or not domain.delay:
+                return None
+            return Outlook(max(0.0, domain.ended + domain.delay - self.clock()), alone=True, shared=True)
         if not own and not lane.asked and lane.hold_ends() == _NEVER:
             return FREE
         wait = max(0.0, lane.may_start(own) - self.clock())
         asks = bool(lane.asked)
         return Outlook(wait, alone=asks, shared=asks and len(lane.domain.asking) > 1)
 
+    def turn_now(self, origin: Origin, *, own: float = 0.0, alone: bool = False) -> LocalTurn | None:
+        """See `Pacer.turn_now`."""
+        lane = self._lane(origin)
+        if lane.domain.queue or lane.is_blocked(alone=alone):
+            return None
+        now, moment = self.clock(), lane.may_start(own)
+        if moment - LEAD > now:
+            return None
+        return LocalTurn(self, lane, max(moment, now), alone=alone)
+
     async def turn(self, origin: Origin, *, own: float = 0.0, alone: bool = False) -> LocalTurn:
         """See `Pacer.turn`."""
+        turn = self.turn_now(origin, own=own, alone=alone)
+        if turn is not None:
+            return turn
         lane = self._lane(origin)
-        domain, now = lane.domain, self.clock()
-        if not domain.queue and not lane.is_blocked(alone=alone):
-            moment = lane.may_start(own)
-            if moment - LEAD <= now:
-                return LocalTurn(self, lane, max(moment, now), alone=alone)
-        self.check_hold(lane, now)
+        domain = lane.domain
+        self.check_hold(lane, self.clock())
         future: asyncio.Future[LocalTurn] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(lane, own, alone=alone, future=future)
         domain.queue.append(waiter)

@@ -88,8 +88,8 @@ class RightsMiddleware:
         if self._files is not None:
             files = self._files.usable(origin)
             if files is None:
-                with checkpoint.pace.gate.waiting_room():  # each file is asked for at the site's pace
-                    files = await self._files.rights(origin)
+                # Each file is asked for at the site's pace.
+                files = await checkpoint.pace.gate.inside(self._files.rights(origin))
         checkpoint.consult_all(request, visit, judge_file_rights(visit.facts, files, checkpoint.intent))
         if checkpoint.pace.is_long(request, origin):
             return checkpoint.pace.gate.give_back(request)

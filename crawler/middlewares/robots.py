@@ -71,7 +71,9 @@ class RobotsMiddleware:
                 checkpoint.consult(request, verdict)
             return
         origin = visit.facts.origin
-        site = self.site_files.usable(origin) or await self.site_files.robots(origin)
+        site = self.site_files.usable(origin)
+        if site is None:
+            site = await checkpoint.pace.gate.inside(self.site_files.robots(origin))
         visit.readings = site.readings
         verdict = judge_robots(visit.facts, site.file, site.readings, self._token)
         if verdict.reason is Reason.ROBOTS_DISALLOW:
