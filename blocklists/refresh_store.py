@@ -27,6 +27,7 @@ from blocklists.refresh_state import load_states
 from blocklists.source import load_source
 from blocklists.store_build import build_snapshot
 from blocklists.store_manifest import FetchFacts
+from blocklists.store_prune import USUAL_KEEP, prune_snapshots
 from blocklists.unpack import unpack
 
 if TYPE_CHECKING:
@@ -145,10 +146,18 @@ def fetch_facts(folder: Path, states: Mapping[str, SourceState]) -> dict[str, Fe
     return facts
 
 
-def compile_lists(folder: Path, *, now_us: int, index: IndexChoice = IndexChoice.AUTO) -> Built:
-    """Compile a folder with what is known of its fetched lists (see `store_build.build_snapshot`)."""
+def compile_lists(
+    folder: Path, *, now_us: int, index: IndexChoice = IndexChoice.AUTO, keep: int = USUAL_KEEP
+) -> Built:
+    """Compile a folder with what is known of its fetched lists (see `store_build.build_snapshot`).
+
+    Afterwards snapshots beyond the newest `keep` are removed (see `store_prune`).
+    """
     facts = fetch_facts(folder, load_states(folder))
-    return build_snapshot(folder, now_us=now_us, index=index, fetched=facts)
+    built = build_snapshot(folder, now_us=now_us, index=index, fetched=facts)
+    with suppress(ListError):  # what is in force now is in force; `sekisho blocklists prune` says why
+        prune_snapshots(folder, keep=keep)
+    return built
 
 
 def encode_toml(manifest: Manifest) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blocklists.errors import ListError
 from blocklists.index import IndexChoice
 from blocklists.store import read_current
 from blocklists.store_folder import load_folder
@@ -32,4 +33,11 @@ def load_snapshot(folder: Path, *, now_us: int, index: IndexChoice = IndexChoice
     digest = read_current(folder)
     if digest is None:
         return load_folder(folder, now_us=now_us)
-    return load_compiled(folder, digest, now_us=now_us, index=index)
+    try:
+        return load_compiled(folder, digest, now_us=now_us, index=index)
+    except ListError:
+        # Another state may have come into force, and this one been removed, since `CURRENT` was read.
+        newer = read_current(folder)
+        if newer is None or newer == digest:
+            raise
+        return load_compiled(folder, newer, now_us=now_us, index=index)

@@ -80,6 +80,14 @@ def read_current(folder: Path) -> str | None:
     return _read_digest(folder / CURRENT)
 
 
+def read_previous(folder: Path) -> str | None:
+    """Return the digest of the snapshot that was in force before; None when it is not known."""
+    try:
+        return _read_digest(folder / PREVIOUS)
+    except ListError:  # it decides nothing
+        return None
+
+
 def _read_digest(path: Path) -> str | None:
     try:
         text = path.read_text(encoding="ascii").strip()

@@ -10,6 +10,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ from blocklists.matcher import DictMatcher
 from blocklists.source import ListFile
 from blocklists.store_folder import Term, manifest_files, raise_nothing_in_force
 from blocklists.store_manifest import Snapshot
+from blocklists.store_prune import hold_snapshot
 from blocklists.store_rows import Rows
 
 if TYPE_CHECKING:
@@ -93,6 +96,19 @@ def load_compiled(folder: Path, digest: str, *, now_us: int, index: IndexChoice)
 def load_past(folder: Path, digest: str, *, now_us: int, index: IndexChoice) -> Snapshot:
     """Return any snapshot that lies in a folder, to be asked what it said; else as `load_compiled`."""
     path = store.snapshot_folder(folder, digest)
+    hold = hold_snapshot(path)
+    try:
+        snapshot = _load(folder, path, digest, now_us=now_us, index=index)
+    except BaseException:
+        if hold is not None:
+            os.close(hold)
+        raise
+    if hold is not None:  # nobody removes what is asked, until nobody asks it any more
+        weakref.finalize(snapshot.matcher, os.close, hold).atexit = False
+    return snapshot
+
+
+def _load(folder: Path, path: Path, digest: str, *, now_us: int, index: IndexChoice) -> Snapshot:
     manifest = read_manifest(path, digest)
     derived = read_derived(path, digest)
     mapped = _is_mapped(index, derived, path)

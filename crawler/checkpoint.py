@@ -171,20 +171,42 @@ class Checkpoint:
         visit.lists = snapshot.sha256
         return judge_piracy(visit.facts, snapshot.matcher, now_us=self.clock.now_us(), weights=self.profile)
 
-    def renew_lists(self, visit: Visit) -> None:
+    def renew_lists(self, visit: Visit) -> bool:
         """Judge a request anew that waited while another state of the lists came into force.
 
-        SekishoSkip, recorded, when it does not pass any more.
+        Returns whether the lists say something else of it now, though it passes still. SekishoSkip,
+        recorded, when it does not pass any more.
         """
         if visit.lists == self.snapshot.sha256:
-            return
+            return False
         verdict = self.judge_lists(visit)
-        at = next(place for place, one in enumerate(visit.verdicts) if one.rule == verdict.rule)
-        if verdict.action.passes:
-            visit.verdicts[at] = verdict
-        else:
+        at = next((place for place, one in enumerate(visit.verdicts) if one.rule == verdict.rule), None)
+        if at is None:  # the lists were never asked of it, so it has no permit either
+            return False
+        if not verdict.action.passes:
             visit.verdicts[at:] = [verdict]
             raise self.refuse(visit)
+        before, visit.verdicts[at] = visit.verdicts[at], verdict
+        return before != verdict
+
+    async def renew_permit(self, request: Request, visit: Visit) -> None:
+        """Ask the newer lists of a request that waited with its permit in hand; see `renew_lists`.
+
+        Where they say something else and it passes still, a decision of its own gives the reasons anew.
+        """
+        try:
+            changed = self.renew_lists(visit)
+        except SekishoSkip:
+            self.withdraw(request)
+            raise
+        if changed and self.withdraw(request):
+            await self.permit(request, visit)
+
+    def withdraw(self, request: Request) -> bool:
+        """Take back a permit that was not used, so that it cannot serve later; whether there was one."""
+        held = self.permits.withdraw(request)
+        self.tally.fetched -= held
+        return held
 
     def adopt_lists(self, snapshot: Snapshot) -> None:
         """Put another state of the block lists in force: one step, between two requests."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from blocklists.index import IndexChoice
 from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS
+from blocklists.store_prune import LEAST_KEEP, USUAL_KEEP
 from crawler.errors import SetupError
 from crawler.tripwire import Destination, Mode
 
@@ -33,6 +34,7 @@ SETTINGS: dict[str, tuple[object, str]] = {
     "SEKISHO_LISTS_WARN_DAYS": (WARN_DAYS, "age of a fetched list after which a crawl warns"),
     "SEKISHO_LISTS_REFUSE_DAYS": (REFUSE_DAYS, "age of a fetched list after which a crawl does not start"),
     "SEKISHO_LISTS_WATCH_SECONDS": (5.0, "how often a crawl looks whether other lists are in force"),
+    "SEKISHO_LISTS_KEEP": (USUAL_KEEP, "compiled snapshots that stay, with the one in force; at least 2"),
     "SEKISHO_WAIVERS_FILE": (
         None,
         "file of licences and contracts that lift a site's refusals; none by default",
@@ -52,6 +54,7 @@ SETTINGS: dict[str, tuple[object, str]] = {
     "SEKISHO_METRICS_TEXTFILE": (None, "file that receives the metrics when the crawl ends"),
 }
 LONGEST_LIST_AGE = 36_500  # days
+MOST_SNAPSHOTS = 1_000_000
 LONGEST_ROBOTS_CACHE = 86_400  # RFC 9309 section 2.4: a copy is not used for more than 24 hours
 
 
@@ -68,6 +71,7 @@ class Config:
     lists_warn_days: float
     lists_refuse_days: float
     lists_watch_seconds: float
+    lists_keep: int
     waivers_file: Path | None
     robots_cache_seconds: int
     robots_timeout: float
@@ -145,6 +149,7 @@ def read_config(settings: BaseSettings) -> Config:
         lists_warn_days=number("SEKISHO_LISTS_WARN_DAYS", low=0, high=LONGEST_LIST_AGE),
         lists_refuse_days=number("SEKISHO_LISTS_REFUSE_DAYS", low=0, high=LONGEST_LIST_AGE),
         lists_watch_seconds=number("SEKISHO_LISTS_WATCH_SECONDS", low=0.1, high=3_600),
+        lists_keep=int(number("SEKISHO_LISTS_KEEP", low=LEAST_KEEP, high=MOST_SNAPSHOTS)),
         waivers_file=None if waivers is None else Path(str(waivers)),
         robots_cache_seconds=int(number("SEKISHO_ROBOTS_CACHE_SECONDS", low=1, high=LONGEST_ROBOTS_CACHE)),
         robots_timeout=number("SEKISHO_ROBOTS_TIMEOUT", low=0.1, high=600),

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from crawler.handlers import send_once, sign_connections, stand_behind
+from crawler.middlewares.record import what_forbids_proxy
 from crawler.pace_downloader import PacedDownloader
 from crawler.pacer import LeftAlone, Postponed
 from crawler.tripwire import tripwire
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.internet.defer import Deferred
 
+    from crawler.visit import Visit
 
 logger = logging.getLogger(__name__)
 RULE = "door"
@@ -108,20 +110,37 @@ class GuardedHandlers(DownloadHandlers):
         logger.warning("Refused at the door: %(request)s: %(why)s", {"request": request, "why": why})
         return SekishoSkip(verdict, request.url)
 
+    async def _settle(self, request: Request, visit: Visit) -> None:
+        """Return when nothing that happened since the decision stands against a request.
+
+        It may have waited in Scrapy's queue, or here, while its site asked for a pause or other block lists
+        came into force; both are looked at again until neither changed in the meantime. Raises SekishoSkip.
+        """
+        checkpoint = self._checkpoint
+        while True:
+            try:
+                await checkpoint.pace.leave(visit)
+            except LeftAlone as held:
+                checkpoint.withdraw(request)
+                raise checkpoint.leave_alone(visit, held) from None
+            except Postponed:
+                checkpoint.withdraw(request)
+                raise
+            if visit.lists == checkpoint.snapshot.sha256:
+                return
+            await checkpoint.renew_permit(request, visit)
+            proxy = request.meta.get("proxy")
+            amiss = what_forbids_proxy(str(proxy), checkpoint) if proxy else ""
+            if amiss:
+                checkpoint.withdraw(request)
+                raise self._refuse(request, amiss)
+
     async def download_request_async(self, request: Request) -> Response:
         """Send a request whose permit fits, and record what came of it."""
         checkpoint = self._checkpoint
         visit = checkpoint.visit(request)
         if visit is not None:
-            # It may have waited in Scrapy's queue while its site asked for a pause.
-            try:
-                await checkpoint.pace.leave(visit)
-            except LeftAlone as held:
-                checkpoint.permits.redeem(request)  # it must not serve later
-                raise checkpoint.leave_alone(visit, held) from None
-            except Postponed:
-                checkpoint.permits.redeem(request)
-                raise
+            await self._settle(request, visit)
         # From here to the handler nothing is awaited: what fits its permit is what is sent.
         permit, why = checkpoint.permits.redeem(request)
         if permit is None or visit is None:

@@ -74,12 +74,16 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What to do: definitions that are due, and the digest that a person accepted for a held list."""
+    """What to do: definitions that are due, and the digest that a person accepted for a held list.
+
+    `index` and `keep` say how to compile: with which index, and how many snapshots stay.
+    """
 
     folder: Path
     definitions: tuple[Definition, ...]
     accepted: dict[str, str]
     index: IndexChoice
+    keep: int
 
 
 class ListRefresh:
@@ -233,7 +237,8 @@ class ListRefresh:
 
     async def _compile(self) -> Built:
         checkpoint, folder = self._checkpoint, self._order.folder
-        built = compile_lists(folder, now_us=checkpoint.clock.now_us(), index=self._order.index)
+        order, now_us = self._order, checkpoint.clock.now_us()
+        built = compile_lists(folder, now_us=now_us, index=order.index, keep=order.keep)
         manifest = (built.path / "manifest.json").read_bytes()
         members: dict[str, str | int] = {
             "schema": "sekisho.lists-change/1",

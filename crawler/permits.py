@@ -100,3 +100,7 @@ class PermitBook:
             return None, "no decision to fetch this request was recorded"
         changed = _what_changed(request, permit)
         return (None, changed) if changed else (permit, "")
+
+    def withdraw(self, request: Request) -> bool:
+        """Take the permit of a request out of the book unused; whether there was one."""
+        return self._permits.pop(request, None) is not None

@@ -16,6 +16,8 @@ import argparse
 import os
 from pathlib import Path
 
+from blocklists.errors import UsageError
+from blocklists.store_prune import LEAST_KEEP, USUAL_KEEP
 from policies.console import OutputFormat
 
 HELP = "refresh, compare and explain the block lists, and free a site that is listed wrongly"
@@ -30,6 +32,7 @@ EXAMPLES = (
     "sekisho blocklists override good.example --reason library --owner law@example.com --until 2027-01-31",
     "sekisho blocklists diff                             # the last change",
     "sekisho blocklists build --index mapped             # compile own lists after editing them",
+    "sekisho blocklists prune --keep 5 --dry-run         # which old snapshots would be removed",
 )
 
 
@@ -47,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands with their options."""
     commands = parser.add_subparsers(
         dest="action",
-        metavar="refresh|status|diff|why|add|override|build",
+        metavar="refresh|status|diff|why|add|override|build|prune",
         required=True,
         parser_class=_Parser,
     )
@@ -65,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _refresh(commands, shown)
     _reading(commands, shown)
     _changing(commands, common)
+    _pruning(commands, shown)
 
 
 def _refresh(commands: argparse._SubParsersAction[_Parser], shown: _Parser) -> None:
@@ -144,6 +148,16 @@ def _changing(commands: argparse._SubParsersAction[_Parser], common: _Parser) ->
     )
 
 
+def _pruning(commands: argparse._SubParsersAction[_Parser], shown: _Parser) -> None:
+    prune = commands.add_parser(
+        "prune", parents=[shown], help="remove old compiled snapshots", allow_abbrev=False
+    )
+    prune.add_argument(
+        "--keep", type=int, metavar="N", help="how many stay (default: SEKISHO_LISTS_KEEP, else 10)"
+    )
+    prune.add_argument("--dry-run", action="store_true", help="say what would be removed")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked and return the exit code. Raises SekishoError."""
     action = arguments.action
@@ -168,6 +182,7 @@ def run(arguments: argparse.Namespace) -> int:
         "add": blocklists_change.add,
         "override": blocklists_change.override,
         "build": blocklists_change.build,
+        "prune": blocklists_change.prune,
     }
     return change[action](folder, arguments)
 
@@ -176,6 +191,16 @@ def folder_of(explicit: str | None) -> Path:
     """Return the folder of lists: the option, else the environment, else the project's setting."""
     found = explicit or os.environ.get("SEKISHO_BLOCKLISTS") or project_setting("SEKISHO_BLOCKLISTS")
     return Path(found or "lists")
+
+
+def lists_keep() -> int:
+    """Return how many compiled snapshots stay; UsageError when the setting is no such number."""
+    given = os.environ.get("SEKISHO_LISTS_KEEP") or project_setting("SEKISHO_LISTS_KEEP")
+    if not given:
+        return USUAL_KEEP
+    if not given.isdecimal() or int(given) < LEAST_KEEP:
+        raise UsageError(f"SEKISHO_LISTS_KEEP = {given!r}: a whole number from {LEAST_KEEP} on is needed")
+    return int(given)
 
 
 def project_setting(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`sekisho blocklists add|override|build`: what changes the operator's own lists, in effect at once.
+"""`sekisho blocklists add|override|build|prune`: what changes the operator's own lists, in effect at once.
 
 Each change is checked before the old file is replaced, and compiled in the same step; a crawl that is running
 moves to the new snapshot between two requests and records it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from blocklists import store
@@ -20,8 +20,10 @@ from blocklists.manifest import load_model
 from blocklists.overrides import OVERRIDES_FILE, OverrideFile, load_overrides
 from blocklists.refresh_sources import SOURCES, known_definitions, load_definitions
 from blocklists.refresh_store import compile_lists
+from blocklists.store_prune import Fate, prune_snapshots
+from crawler.commands.blocklists import lists_keep
 from crawler.decisionlog.clock import SystemClock
-from policies.console import table
+from policies.console import OutputFormat, render, table
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from blocklists.store_build import Built
 
 OWN = "own"
+PRUNE_COLUMNS = ("snapshot", "built", "octets", "fate")
 _OWN_MANIFEST = """\
 # Sites that this operator does not visit, beside the published lists; one a row in own.txt.
 id = "own"
@@ -187,6 +190,31 @@ def _add_host(folder: Path, host: str, reason: str) -> int:
     return ExitCode.DONE
 
 
+def prune(folder: Path, arguments: Namespace) -> int:
+    """Remove old compiled snapshots, or say what would be removed."""
+    keep = lists_keep() if arguments.keep is None else arguments.keep
+    with store.locked(folder):
+        found = prune_snapshots(folder, keep=keep, trial=arguments.dry_run)
+    rows: list[dict[str, object]] = [
+        {
+            "snapshot": one.sha256 if arguments.format is not OutputFormat.TABLE else one.sha256[:12],
+            "built": datetime.fromtimestamp(one.built_at // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "octets": one.octets,
+            "fate": one.fate.value,
+        }
+        for one in found
+    ]
+    print(render(arguments.format, "sekisho.blocklists-prune/1", "snapshots", PRUNE_COLUMNS, rows))
+    gone = [one for one in found if one.fate is Fate.REMOVED]
+    verb = "would be removed" if arguments.dry_run else "removed"
+    print(
+        f"sekisho: {len(gone)} of {len(found)} snapshots {verb}, {sum(one.octets for one in gone):,} octets; "
+        f"the newest {keep} stay (--keep, SEKISHO_LISTS_KEEP)",
+        file=sys.stderr,
+    )
+    return ExitCode.DONE
+
+
 def _show_known(folder: Path) -> int:
     own = load_definitions(folder)
     rows = []
@@ -198,7 +226,7 @@ def _show_known(folder: Path) -> int:
 
 
 def _compile(folder: Path, index: IndexChoice) -> Built:
-    return compile_lists(folder, now_us=SystemClock().now_us(), index=index)
+    return compile_lists(folder, now_us=SystemClock().now_us(), index=index, keep=lists_keep())
 
 
 def _say(built: Built) -> None:

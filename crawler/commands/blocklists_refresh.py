@@ -59,11 +59,17 @@ def refresh(arguments: Namespace) -> int:
         settings = _settings(arguments, folder)
         config = read_config(settings)
         # What the operator changed by hand is compiled first, so that the run starts with it.
-        compile_lists(folder, now_us=now_us, index=config.lists_index)
+        compile_lists(folder, now_us=now_us, index=config.lists_index, keep=config.lists_keep)
         if not due:
             _say_nothing_is_due(folder, definitions)
             return ExitCode.DONE
-        order = Order(folder=folder, definitions=due, accepted=accepted, index=config.lists_index)
+        order = Order(
+            folder=folder,
+            definitions=due,
+            accepted=accepted,
+            index=config.lists_index,
+            keep=config.lists_keep,
+        )
         done = _run(settings, order)
     print(_text(done, arguments.format))
     if done.built is not None:
