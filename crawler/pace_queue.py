@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
         self._place: dict[str, int] = {}  # origin: where it stands in `_ready`
         self._asleep: dict[str, float] = {}
         self._alarms: list[tuple[float, str]] = []
+        self._first: dict[str, deque[Request]] = {}  # of an origin, before what is in `pqueues`
         self._size = sum(len(queue) for queue in self.pqueues.values())
         for key in self.pqueues:
             self._stand(key)
@@ -110,11 +112,17 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
         if key is None:
             return None
         queue = self.pqueues[key]
-        request = queue.pop()
+        first = self._first.get(key)
+        if first:
+            request: Request | None = first.popleft()
+            if not first:
+                del self._first[key]
+        else:
+            request = queue.pop()
         if request is not None:
             self._size -= 1
             self._gate.take(key, request)
-        if len(queue) == 0:
+        if len(queue) == 0 and key not in self._first:
             self._drop(key)
         else:
             self._stand(key)
@@ -123,7 +131,9 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
     def peek(self) -> Request | None:
         """Return what `pop` would return, and leave it here."""
         key = self._choose()
-        return None if key is None else self.pqueues[key].peek()
+        if key is None:
+            return None
+        return self._first[key][0] if key in self._first else self.pqueues[key].peek()
 
     def _drop(self, key: str) -> None:
         """Close the queue of an origin that is empty."""
@@ -151,6 +161,15 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
             queue.push(request)
         self._size += 1
 
+    def push_first(self, request: Request) -> None:
+        """Keep a request that came out too early: it comes out before the others of its origin."""
+        key = self._gate.key(request)
+        self._first.setdefault(key, deque()).append(request)
+        if key not in self.pqueues:
+            self.pqueues[key] = self.pqfactory(key)
+            self._stand(key)
+        self._size += 1
+
     def sleeps_long(self) -> bool:
         """Whether everything here has to wait for longer than a crawl waits."""
         if self._ready or len(self._asleep) < len(self.pqueues):
@@ -161,6 +180,7 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
     def close(self) -> dict[str, list[int]]:
         """Close all queues; return what is needed to open them again."""
         self._size = 0
+        self._first.clear()
         self._ready.clear()
         self._place.clear()
         return super().close()
@@ -180,7 +200,10 @@ class PacedScheduler(Scheduler):
         """Keep a request; one that comes back is no duplicate of itself."""
         if not self._gate.takes_back(request):
             return super().enqueue_request(request)
-        if not self._dqpush(request):
+        in_memory: object = self.mqs  # whatever SCHEDULER_PRIORITY_QUEUE says
+        if self.dqs is None and isinstance(in_memory, PacedPriorityQueue):
+            in_memory.push_first(request)
+        elif not self._dqpush(request):
             self._mqpush(request)
         return True
 
