@@ -24,6 +24,7 @@ from blocklists.errors import SekishoError
 from blocklists.profile import load_profile
 from blocklists.refresh_state import require_fresh
 from blocklists.snapshot import load_snapshot
+from crawler.browser.locate import is_browser_handler, require_if_named
 from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SetupError
@@ -60,6 +61,7 @@ MIDDLEWARES: dict[str, int] = {
     "crawler.middlewares.offsite.RecordedOffsiteMiddleware": 50,
     "crawler.middlewares.robots.RobotsMiddleware": 100,
     "crawler.middlewares.access.AccessPageMiddleware": 585,
+    "crawler.middlewares.browser.BrowserMiddleware": 587,
     "crawler.middlewares.rights.RightsMiddleware": 588,
     "crawler.middlewares.pace.PaceMiddleware": 870,
     "crawler.middlewares.record.RecordMiddleware": 880,
@@ -110,6 +112,10 @@ def _pin(settings: BaseSettings) -> None:
     handlers = dict(settings.getdict("DOWNLOAD_HANDLERS"))
     for scheme in ("file", "data", "ftp", "s3"):
         handlers[scheme] = None
+    for scheme in ("http", "https"):
+        # Its browser goes to the network by itself; `middlewares/browser.py` takes the same meta keys instead.
+        if is_browser_handler(handlers.get(scheme)):
+            del handlers[scheme]
     settings.set("DOWNLOAD_HANDLERS", handlers, priority=PINNED)
     # Scrapy's cookie middleware would fetch the Public Suffix List by itself, past every decision.
     os.environ["TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS"] = ""
@@ -178,6 +184,7 @@ def _load(settings: BaseSettings) -> tuple[Config, LoadedAgent, Snapshot]:
     now_us = SystemClock().now_us()
     snapshot = load_snapshot(config.blocklists, now_us=now_us, index=config.lists_index)
     load_profile(config.profile)
+    require_if_named(config.browser)
     if config.waivers_file is not None:
         load_waivers(config.waivers_file)
     require_fresh(config.blocklists, snapshot.sources, now_us=now_us, refuse_days=config.lists_refuse_days)
@@ -220,6 +227,7 @@ class SekishoAddon:
         """Check everything, pin everything, open the log; or end the process with one readable line."""
         from crawler.checkpoint import Checkpoint  # noqa: PLC0415 - imports Scrapy's HTTP parts late
         from crawler.decisionlog.aio import AsyncLog  # noqa: PLC0415
+        from crawler.decisionlog.location import custody_of  # noqa: PLC0415
         from crawler.extensions.guard import Guard  # noqa: PLC0415
         from crawler.extensions.prometheus import check_metrics_settings  # noqa: PLC0415
 
@@ -238,6 +246,12 @@ class SekishoAddon:
                 agent=agent.policy.token,
                 clock=SystemClock(),
                 on_failure=self._on_log_failure,
+                custody=custody_of(
+                    config.log,
+                    key_file=config.log_key_file,
+                    checkpoint_file=config.log_checkpoint_file,
+                    origin=config.log_origin,
+                ),
             )
         except SekishoError as error:
             # Under FORCE_CRAWLER_PROCESS a Deferred swallows the exit; a crawl without a spider exits with 1.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from blocklists.index import IndexChoice
 from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS
 from blocklists.store_prune import LEAST_KEEP, USUAL_KEEP
+from crawler.browser.locate import ANY
 from crawler.errors import SetupError
 from crawler.tripwire import Destination, Mode
 
@@ -25,6 +26,12 @@ SETTINGS: dict[str, tuple[object, str]] = {
     "SEKISHO_AGENT": (None, "product token of the declared agent; may be left out when there is only one"),
     "SEKISHO_POLICIES": ("policies", "folder with agents/*.toml"),
     "SEKISHO_LOG": ("sqlite:///sekisho.db", "SQLAlchemy URL of the decision log"),
+    "SEKISHO_LOG_KEY_FILE": (None, "key that signs the log's checkpoints; beside an SQLite log by default"),
+    "SEKISHO_LOG_CHECKPOINT_FILE": (
+        None,
+        "last checkpoint outside the database; beside an SQLite log by default",
+    ),
+    "SEKISHO_LOG_ORIGIN": (None, "name of a new log in its checkpoints: a URL without scheme"),
     "SEKISHO_BLOCKLISTS": ("lists", "folder with block lists and their manifests"),
     "SEKISHO_PROFILE": (
         "default",
@@ -47,12 +54,25 @@ SETTINGS: dict[str, tuple[object, str]] = {
         "host:port of databases, queues and stores that components beside the crawl may reach",
     ),
     "SEKISHO_PROGRAMS": ((), "programs that components beside the crawl may start"),
+    "SEKISHO_BROWSER": (ANY, "Chromium that renders pages: auto, a command or a path"),
+    "SEKISHO_BROWSER_SANDBOX": (True, "Chromium's own sandbox; root has none"),
+    "SEKISHO_BROWSER_PAGES": (2, "pages that are rendered at the same time"),
+    "SEKISHO_BROWSER_TIMEOUT": (60.0, "longest rendering of one page in seconds"),
+    "SEKISHO_BROWSER_REQUESTS": (200, "most requests of one page while it is rendered"),
+    "SEKISHO_BROWSER_BYTES": (50_000_000, "most octets of one page's parts, and of its document"),
+    "SEKISHO_BROWSER_SKIP": (
+        "image,media,font",
+        "types of parts that are not asked for; none asks for all",
+    ),
     "SEKISHO_PROGRESS": (True, "show progress and a closing table on standard error"),
     "SEKISHO_PROGRESS_SECONDS": (5.0, "seconds between progress lines"),
     "SEKISHO_METRICS_HOST": ("127.0.0.1", "address of the Prometheus endpoint"),
     "SEKISHO_METRICS_PORT": (None, "port of the Prometheus endpoint; off when not set"),
     "SEKISHO_METRICS_TEXTFILE": (None, "file that receives the metrics when the crawl ends"),
 }
+_OFF = frozenset({"0", "false", "no", "off", ""})
+# What Chromium calls the parts that a document can go without (scripts, styles, calls and frames it needs).
+PART_TYPES = frozenset({"image", "media", "font", "texttrack", "manifest", "ping", "other"})
 LONGEST_LIST_AGE = 36_500  # days
 MOST_SNAPSHOTS = 1_000_000
 LONGEST_ROBOTS_CACHE = 86_400  # RFC 9309 section 2.4: a copy is not used for more than 24 hours
@@ -65,6 +85,9 @@ class Config:
     agent: str | None
     policies: Path
     log: str
+    log_key_file: str | None
+    log_checkpoint_file: str | None
+    log_origin: str | None
     blocklists: Path
     profile: str
     lists_index: IndexChoice
@@ -78,8 +101,24 @@ class Config:
     tripwire: Mode
     destinations: tuple[Destination, ...]
     programs: tuple[str, ...]
+    browser: str
+    browser_sandbox: bool
+    browser_pages: int
+    browser_timeout: float
+    browser_requests: int
+    browser_bytes: int
+    browser_skip: frozenset[str]
     progress: bool
     progress_seconds: float
+
+
+def _part_types(given: object) -> frozenset[str]:
+    """Return the types of parts that pages go without; SetupError for one that does not exist."""
+    named = frozenset(_words("SEKISHO_BROWSER_SKIP", given))
+    if odd := sorted(named - PART_TYPES - {"none"}):
+        known = ", ".join(sorted(PART_TYPES))
+        raise SetupError(f"SEKISHO_BROWSER_SKIP: {', '.join(odd)}: known are {known}, or none alone")
+    return named - {"none"}
 
 
 def _index_choice(given: object) -> IndexChoice:
@@ -138,11 +177,18 @@ def read_config(settings: BaseSettings) -> Config:
             raise SetupError(f"{name} = {given!r}: must lie between {low:g} and {high:g}")
         return converted
 
+    def text(name: str) -> str | None:
+        given = value(name)
+        return None if given is None else str(given)
+
     agent, waivers = value("SEKISHO_AGENT"), value("SEKISHO_WAIVERS_FILE")
     return Config(
         agent=None if agent is None else str(agent),
         policies=Path(str(value("SEKISHO_POLICIES"))),
         log=str(value("SEKISHO_LOG")),
+        log_key_file=text("SEKISHO_LOG_KEY_FILE"),
+        log_checkpoint_file=text("SEKISHO_LOG_CHECKPOINT_FILE"),
+        log_origin=text("SEKISHO_LOG_ORIGIN"),
         blocklists=Path(str(value("SEKISHO_BLOCKLISTS"))),
         profile=str(value("SEKISHO_PROFILE")),
         lists_index=_index_choice(value("SEKISHO_LISTS_INDEX")),
@@ -158,6 +204,13 @@ def read_config(settings: BaseSettings) -> Config:
             parse_destination(one) for one in _words("SEKISHO_DESTINATIONS", value("SEKISHO_DESTINATIONS"))
         ),
         programs=_words("SEKISHO_PROGRAMS", value("SEKISHO_PROGRAMS")),
-        progress=str(value("SEKISHO_PROGRESS")).lower() not in {"0", "false", "no", "off", ""},
+        browser=str(value("SEKISHO_BROWSER")),
+        browser_sandbox=str(value("SEKISHO_BROWSER_SANDBOX")).lower() not in _OFF,
+        browser_pages=int(number("SEKISHO_BROWSER_PAGES", low=1, high=64)),
+        browser_timeout=number("SEKISHO_BROWSER_TIMEOUT", low=1, high=3_600),
+        browser_requests=int(number("SEKISHO_BROWSER_REQUESTS", low=1, high=100_000)),
+        browser_bytes=int(number("SEKISHO_BROWSER_BYTES", low=1_000, high=10**9)),
+        browser_skip=_part_types(value("SEKISHO_BROWSER_SKIP")),
+        progress=str(value("SEKISHO_PROGRESS")).lower() not in _OFF,
         progress_seconds=number("SEKISHO_PROGRESS_SECONDS", low=0.1, high=86_400),
     )

@@ -1,8 +1,8 @@
-"""Export, verify or show the decision log.
+"""Export, verify or show the decision log; show its head and its keys.
 
-Results go to standard output, everything else to standard error. Reads the log, never writes it.
+Results go to standard output, everything else to standard error. Only `key rotate` writes to a log.
 Exit codes: 0 done; 2 usage; 4 something was changed or is missing; 5 the log cannot be read;
-6 something cannot be verified by this version.
+6 something cannot be verified here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode
+from crawler.decisionlog import command_keys
 from crawler.decisionlog.export import Exporter
 from crawler.decisionlog.location import DEFAULT, log_url
 from crawler.decisionlog.reader import LogReader
@@ -24,12 +25,18 @@ from policies.console import OutputFormat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Actions = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - argparse gives its type no other name
+
 HELP = "export the decisions, verify that nothing was changed, show runs and records"
 EXAMPLES = (
     "sekisho log show                                            # every run, with counts and heads",
     "sekisho log show 20261121T120000Z-1a2b3c4d                  # one run, by stage, verdict and reason",
     "sekisho log show 8d7d5a5e#17                                # one record with its evidence",
     "sekisho log verify                                          # was anything changed or removed?",
+    "sekisho log verify --known-checkpoint last-month.checkpoint # … since somebody else has kept this?",
+    "sekisho log head > 2026-11.checkpoint                       # what to publish, or to deposit elsewhere",
+    "sekisho log key show                                        # every key that ever signed",
+    "sekisho log key rotate --new-key-file new.key --why 'yearly change'",
     "sekisho log export --host example.org --verdict skip        # what was refused there, and why",
     "sekisho log export --format csv --from 2026-11-01 > november.csv",
 )
@@ -46,39 +53,84 @@ class _Parser(argparse.ArgumentParser):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `export`, `verify` and `show` with their options."""
-    commands = parser.add_subparsers(
-        dest="action", metavar="export|verify|show", required=True, parser_class=_Parser
-    )
+    """Declare every action with its options; each sets the `handler` that does it."""
+    commands = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
     log = _Parser(add_help=False)
     log.add_argument(
         "--log", metavar="URL", help=f"the log; else SEKISHO_LOG, the Scrapy project's setting, {DEFAULT}"
     )
-    formats = [value.value for value in OutputFormat]
+    _add_reading(commands, log)
+    _add_signing(commands, log)
 
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    formats = [value.value for value in OutputFormat]
+    parser.add_argument("--format", choices=formats, default="table", help="default: table")
+
+
+def _add_reading(commands: Actions, log: _Parser) -> None:
     export = commands.add_parser("export", parents=[log], help="one decision a line", allow_abbrev=False)
     export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="default: jsonl")
     add_selection(export)
+    export.set_defaults(handler=_export)
 
     verify = commands.add_parser(
         "verify", parents=[log], help="recompute every leaf, root and digest", allow_abbrev=False
     )
-    verify.add_argument("--format", choices=formats, default="table", help="default: table")
+    verify.add_argument(
+        "--known-checkpoint",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint that was kept outside the log; else the one that its writers keep",
+    )
+    verify.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="a key that must have signed, or a file with it",
+    )
+    _add_format(verify)
+    verify.set_defaults(handler=_verify)
 
     show = commands.add_parser("show", parents=[log], help="runs, one run, or one record", allow_abbrev=False)
     show.add_argument("what", nargs="?", metavar="RUN|SEGMENT#IDX", help="default: every run")
-    show.add_argument("--format", choices=formats, default="table", help="default: table")
+    _add_format(show)
+    show.set_defaults(handler=_show)
+
+
+def _add_signing(commands: Actions, log: _Parser) -> None:
+    head = commands.add_parser(
+        "head", parents=[log], help="the newest signed checkpoint, to be kept elsewhere", allow_abbrev=False
+    )
+    _add_format(head)
+    head.set_defaults(handler=_head)
+
+    key = commands.add_parser("key", help="the keys that sign", allow_abbrev=False)
+    keys = key.add_subparsers(dest="key_action", metavar="show|rotate", required=True, parser_class=_Parser)
+    listed = keys.add_parser("show", parents=[log], help="every key that ever signed", allow_abbrev=False)
+    _add_format(listed)
+    listed.set_defaults(handler=_keys)
+    rotate = keys.add_parser("rotate", parents=[log], help="retire the key for a new one", allow_abbrev=False)
+    rotate.add_argument("--new-key-file", required=True, metavar="FILE", help="file of the new key")
+    rotate.add_argument("--why", required=True, help="reason, for the record")
+    rotate.set_defaults(handler=_rotate)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked and return the exit code. Raises SekishoError."""
-    with LogReader.open(log_url(arguments.log)) as reader:
-        if arguments.action == "export":
-            return _export(reader, arguments)
-        output = OutputFormat(arguments.format)
-        if arguments.action == "verify":
-            return _verify(reader, output)
-        what = arguments.what
+    handler: Callable[[argparse.Namespace], int] = arguments.handler
+    return handler(arguments)
+
+
+def _open(arguments: argparse.Namespace) -> LogReader:
+    return LogReader.open(log_url(arguments.log))
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    output, what = OutputFormat(arguments.format), arguments.what
+    with _open(arguments) as reader:
         if what is None:
             print(show_log(reader, output))
         elif "#" in what:
@@ -88,7 +140,33 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _export(reader: LogReader, arguments: argparse.Namespace) -> int:
+def _head(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as reader:
+        print(command_keys.show_head(reader, OutputFormat(arguments.format)))
+    return ExitCode.DONE
+
+
+def _keys(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as reader:
+        print(command_keys.show_keys(reader, OutputFormat(arguments.format)))
+    return ExitCode.DONE
+
+
+def _rotate(arguments: argparse.Namespace) -> int:
+    print(command_keys.rotate(arguments))
+    print(
+        f"sekisho: from now on {arguments.new_key_file} signs the log: name it with SEKISHO_LOG_KEY_FILE",
+        file=sys.stderr,
+    )
+    return ExitCode.DONE
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as reader:
+        return _export_from(reader, arguments)
+
+
+def _export_from(reader: LogReader, arguments: argparse.Namespace) -> int:
     exporter = Exporter(reader)
     records = selection_of(arguments).records(reader)
     lines = exporter.csv(records) if arguments.format == "csv" else exporter.jsonl(records)
@@ -114,10 +192,13 @@ def _progress() -> Callable[[int], None]:
     return show
 
 
-def _verify(reader: LogReader, output: OutputFormat) -> int:
+def _verify(arguments: argparse.Namespace) -> int:
+    known = command_keys.known_checkpoints(arguments.known_checkpoint)
+    trusted = command_keys.trusted_keys(arguments.key)
     watched = sys.stderr.isatty()
-    report = verify_log(reader, _progress() if watched else None)
-    if watched:
-        print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
-    print(verify_output(reader.path, report, output))
+    with _open(arguments) as reader:
+        report = verify_log(reader, _progress() if watched else None, known=known, trusted=trusted)
+        if watched:
+            print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+        print(verify_output(reader.path, report, OutputFormat(arguments.format)))
     return report.exit_code

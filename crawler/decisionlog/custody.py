@@ -71,7 +71,7 @@ class Custody:
 def _beside(database: Path | None, suffix: str) -> Path:
     if database is None:
         raise LogError("a log in PostgreSQL has no folder")  # `of` says what to do, before
-    return database.with_name(database.name + suffix)
+    return database.parent / f"{database.name}{suffix}"
 
 
 class CheckpointFile:

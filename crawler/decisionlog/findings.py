@@ -80,7 +80,8 @@ class SegmentReport:
     """What was verified of one segment.
 
     `root` is recomputed over the `records` found (64 hex characters). `uncovered` counts the records after
-    the newest head: of these only the content is proved, not that none was cut off behind them.
+    the newest head: of these only the content is proved, not that none was cut off behind them. `recovered`
+    says that another writer sealed it, because its own had died.
     """
 
     segment: UUID
@@ -91,6 +92,7 @@ class SegmentReport:
     sealed: bool
     root: str
     uncovered: int
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Where the log is: the option, else the environment, else the Scrapy project's setting, else `sekisho.db`.
+"""Where a log and its key are: the option, else the environment, else the Scrapy project's setting.
 
 The project's setting is read from its source text where it is a plain string, so that a command which reads
 a log imports neither Scrapy nor the project; a computed value is taken by importing the settings module.
@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from crawler.decisionlog.custody import CHECKPOINT_SETTING, KEY_SETTING, ORIGIN_SETTING, Custody
 from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.store import database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +28,27 @@ DEFAULT: Final = "sqlite:///sekisho.db"
 
 def log_url(explicit: str | None) -> str:
     """Return the URL of the log to read. Raises LogError when the project's setting cannot be read."""
-    return explicit or os.environ.get(SETTING) or _project_setting() or DEFAULT
+    return _given(SETTING, explicit) or DEFAULT
 
 
-def _project_setting() -> str | None:
-    """Return the setting of the Scrapy project around the working folder, or None."""
+def custody_of(
+    url: str, *, key_file: str | None = None, checkpoint_file: str | None = None, origin: str | None = None
+) -> Custody:
+    """Return where the key and the last checkpoint of the log at `url` are. Raises LogError."""
+    return Custody.of(
+        database_file(url),
+        key_file=_given(KEY_SETTING, key_file),
+        checkpoint_file=_given(CHECKPOINT_SETTING, checkpoint_file),
+        origin=_given(ORIGIN_SETTING, origin),
+    )
+
+
+def _given(name: str, explicit: str | None) -> str | None:
+    return explicit or os.environ.get(name) or _project_setting(name)
+
+
+def _project_setting(name: str) -> str | None:
+    """Return a setting of the Scrapy project around the working folder, or None."""
     config = next(
         (folder / "scrapy.cfg" for folder in _upwards(Path.cwd()) if (folder / "scrapy.cfg").is_file()), None
     )
@@ -42,7 +60,7 @@ def _project_setting() -> str | None:
         stem = folder.joinpath(*module.split("."))
         for source in (stem.with_name(f"{stem.name}.py"), stem / "__init__.py"):
             if source.is_file():
-                return _setting_in(source, module, folder)
+                return _setting_in(source, module, folder, name)
     return None
 
 
@@ -61,7 +79,7 @@ def _settings_module(config: Path) -> str | None:
         raise LogError(f"{config} cannot be read: {words}; correct it, or name the log with --log") from error
 
 
-def _setting_in(source: Path, module: str, folder: Path) -> str | None:
+def _setting_in(source: Path, module: str, folder: Path, name: str) -> str | None:
     """Return the last value that the settings module assigns, or None when it assigns none."""
     try:
         tree = ast.parse(source.read_bytes())
@@ -71,20 +89,20 @@ def _setting_in(source: Path, module: str, folder: Path) -> str | None:
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
-        and any(isinstance(target, ast.Name) and target.id == SETTING for target in node.targets)
+        and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
     ]
     if not values:
         return None
     if len(values) == 1 and isinstance(values[0], ast.Constant) and isinstance(values[0].value, str):
         return values[0].value
-    return _imported(source, module, folder)
+    return _imported(source, module, folder, name)
 
 
-def _imported(source: Path, module: str, folder: Path) -> str | None:
+def _imported(source: Path, module: str, folder: Path, name: str) -> str | None:
     """Import the settings module: its value is computed."""
     sys.path.insert(0, str(folder))
     try:
-        value = getattr(importlib.import_module(module), SETTING, None)
+        value = getattr(importlib.import_module(module), name, None)
     except Exception as error:
         raise LogError(
             f"{source} fails when it is imported: {error!r}; correct it, or name the log with --log"

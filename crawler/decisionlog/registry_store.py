@@ -39,6 +39,7 @@ from crawler.decisionlog.registry import (
     encode,
     leaf_hash,
 )
+from crawler.decisionlog.store import number_alone
 from crawler.decisionlog.tree import CompactRange
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class RegistryStore:
         Raises LogError; IntegrityError when the log was rolled back, forked or changed.
         """
         registry = cls(connection, custody)
+        number_alone(connection)
         last = registry._file.read()
         registry._load(parse_checkpoint(last) if last is not None else None)
         if not registry.size:
@@ -120,6 +122,11 @@ class RegistryStore:
         changing keys.
         """
         self._catch_up()
+        if str(verifier_key(self.origin, key or self._key)) not in self._active:
+            raise LogError(
+                f"the key {self._custody.key_file} was retired while this log was being written:"
+                f" name the new file with {KEY_SETTING}, and start again"
+            )
         head = Checkpoint(origin=self.origin, size=self.size, root=self._tree.root())
         note = sign(head.text, self.origin, key or self._key)
         self._connection.execute(
@@ -178,7 +185,8 @@ class RegistryStore:
                 )
 
     def _catch_up(self) -> None:
-        """Take in what other writers appended since."""
+        """Take in what other writers appended since, and keep them from appending more."""
+        number_alone(self._connection)
         column = schema.registry.c
         newest = self._connection.execute(select(func.max(column.idx))).scalar()
         if newest is not None and newest >= self._tree.size:

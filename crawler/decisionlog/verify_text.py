@@ -31,9 +31,16 @@ def _segment(segment: SegmentReport) -> dict[str, object]:
         "records": segment.records,
         "heads": segment.heads,
         "sealed": segment.sealed,
+        "recovered": segment.recovered,
         "root": segment.root,
         "uncovered": segment.uncovered,
     }
+
+
+def _state(segment: SegmentReport) -> str:
+    if segment.recovered:
+        return "recovered"
+    return "sealed" if segment.sealed else "open"
 
 
 def _counted(number: int, one: str, many: str) -> str:
@@ -47,7 +54,7 @@ def _lines(path: Path, report: VerifyReport) -> Iterator[str]:
             part.run,
             f"{part.records:,}",
             part.heads,
-            "sealed" if part.sealed else "open",
+            _state(part),
             part.root,
         )
         for part in report.segments
@@ -60,8 +67,13 @@ def _lines(path: Path, report: VerifyReport) -> Iterator[str]:
         _counted(report.openings, "URL", "URLs"),
         _counted(report.heads, "head", "heads"),
         _counted(report.documents, "document", "documents"),
+        _counted(report.registry, "entry of the registry", "entries of the registry"),
+        _counted(report.checkpoints, "checkpoint", "checkpoints"),
     )
     yield f"{printable(str(path))}: recomputed {', '.join(parts)}."
+    if report.origin:
+        met = _counted(report.outside, "checkpoint", "checkpoints") + " from outside"
+        yield f"Log {printable(report.origin)}, signed with {printable(', '.join(report.keys))}; {met} met."
     for segment in report.unsealed:
         behind = f"; {segment.uncovered:,} records are behind its newest head" if segment.uncovered else ""
         yield f"Not sealed: {segment.segment} (the run is under way, or ended without order){behind}."
@@ -99,6 +111,11 @@ def verify_output(path: Path, report: VerifyReport, output: OutputFormat) -> str
             "urls": report.openings,
             "heads": report.heads,
             "documents": report.documents,
+            "origin": report.origin,
+            "keys": list(report.keys),
+            "registry": report.registry,
+            "checkpoints": report.checkpoints,
+            "checkpoints_from_outside": report.outside,
             "segments": [_segment(segment) for segment in report.segments],
             "findings": [_finding(finding) for finding in report.findings],
             "findings_total": report.findings_total,

@@ -92,7 +92,10 @@ def test_verify_says_that_all_is_well_and_counts(log, sekisho):
     log.write()
     code, out, err = sekisho("verify")
     assert (code, err) == (0, "")
-    assert "recomputed 10 records in 1 segment, 9 URLs, 1 head, 7 documents." in out
+    assert (
+        "recomputed 10 records in 1 segment, 9 URLs, 1 head, 7 documents, 4 entries of the registry, 2 checkpoints."
+        in out
+    )
     assert "Nothing was changed, and nothing is missing." in out
     members = json.loads(sekisho("verify", "--format", "json")[1])
     assert (members["schema"], members["intact"], members["records"]) == ("sekisho.verify/1", True, 10)

@@ -86,6 +86,7 @@ def test_an_erasure_lets_one_url_go_and_nothing_beside_it(log):
     connection.execute("DELETE FROM opening WHERE idx = 3")
     assert connection.execute("SELECT count(*) FROM opening").fetchone() == (8,)
 
+
 @pytest.mark.parametrize("table", TABLES)
 def test_nothing_is_updated_not_even_to_itself(open_log, table):
     column = next(iter(schema.metadata.tables[table].columns)).name

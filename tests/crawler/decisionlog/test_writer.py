@@ -340,7 +340,9 @@ def test_a_segment_without_seal_is_sealed_where_it_ends_by_the_next_run(log):
         first, second = reader.segments()
         assert verify_log(reader).findings == ()
     assert (first.sealed, second.sealed) == (True, True)
-    kinds = [kind for (kind,) in log.raw().execute("SELECT kind FROM registry WHERE segment_id = 1 ORDER BY idx")]
+    kinds = [
+        kind for (kind,) in log.raw().execute("SELECT kind FROM registry WHERE segment_id = 1 ORDER BY idx")
+    ]
     assert kinds == ["segment_open", "segment_head", "recovery", "segment_seal"]
     assert first.size == second.size == first.head_size == 10
     assert first.segment != second.segment
@@ -373,4 +375,8 @@ def test_heads_are_written_each_second_and_each_ten_thousand_leaves(log, entry, 
 
 def test_no_empty_journal_stays_beside_a_closed_log(log):
     log.write()
-    assert sorted(path.name for path in log.path.parent.iterdir()) == ["sekisho.db", "sekisho.db.checkpoint", "sekisho.db.key"]
+    assert sorted(path.name for path in log.path.parent.iterdir()) == [
+        "sekisho.db",
+        "sekisho.db.checkpoint",
+        "sekisho.db.key",
+    ]

@@ -1,0 +1,118 @@
+"""`sekisho log head` and `sekisho log key`: what to publish of a log, and how its key is changed.
+
+A key is changed in two signed steps: the old key signs that the new one is added, then the new one signs that
+the old one is retired. From then on nothing that the old key signs is accepted, while all that it signed
+before stays valid.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from blocklists.errors import UsageError
+from crawler.decisionlog import store
+from crawler.decisionlog.clock import SystemClock
+from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.keys import load_or_create_key
+from crawler.decisionlog.location import custody_of, log_url
+from crawler.decisionlog.notes import NoteError, parse_checkpoint, parse_note, parse_vkey, verifier_key
+from crawler.decisionlog.registry import KeyAdded, KeyRetired
+from crawler.decisionlog.registry_store import RegistryStore
+from crawler.decisionlog.verify_registry import KnownCheckpoint
+from policies.console import OutputFormat, as_json, render
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from crawler.decisionlog.notes import VerifierKey
+    from crawler.decisionlog.reader import LogReader
+
+HEAD: Final = "sekisho.log-head/1"
+KEYS: Final = "sekisho.log-keys/1"
+
+
+def known_checkpoints(files: Sequence[str]) -> list[KnownCheckpoint]:
+    """Return the checkpoints in files. Raises UsageError."""
+    found = []
+    for name in files:
+        try:
+            found.append(KnownCheckpoint.read(name, Path(name).read_bytes()))
+        except (OSError, NoteError) as error:
+            raise UsageError(f"{name} holds no checkpoint: {error}") from error
+    return found
+
+
+def trusted_keys(texts: Sequence[str]) -> list[VerifierKey]:
+    """Return verifier keys, each given as its text or the name of a file with it. Raises UsageError."""
+    found = []
+    for text in texts:
+        try:
+            path = Path(text)
+            found.append(parse_vkey(path.read_text("utf-8") if "+" not in text and path.is_file() else text))
+        except (OSError, UnicodeError, NoteError) as error:
+            raise UsageError(f"--key {text[:120]}: {error}") from error
+    return found
+
+
+def show_head(reader: LogReader, output: OutputFormat) -> str:
+    """Return the newest checkpoint, verbatim or as JSON. Raises LogError when there is none."""
+    note = reader.newest_checkpoint()
+    if note is None:
+        raise LogError(
+            f"{reader.path} has no checkpoint, because it has format 1:"
+            " `sekisho log migrate` gives it a registry"
+        )
+    if output is OutputFormat.TABLE:
+        return note.removesuffix("\n")
+    head = parse_checkpoint(parse_note(note.encode()))
+    return as_json(
+        HEAD, {"origin": head.origin, "size": head.size, "root": head.root.hex(), "checkpoint": note}
+    )
+
+
+def show_keys(reader: LogReader, output: OutputFormat) -> str:
+    """Return every key that ever signed, with the entries of the registry between which it may."""
+    rows: dict[str, dict[str, object]] = {}
+    for leaf in reader.leaves({KeyAdded.KIND, KeyRetired.KIND}):
+        event = leaf.event
+        if isinstance(event, KeyAdded):
+            rows[event.vkey] = {"key": event.vkey, "from": leaf.idx, "until": None, "why": None}
+        elif isinstance(event, KeyRetired) and event.vkey in rows:
+            rows[event.vkey] |= {"until": leaf.idx, "why": event.why}
+    return render(output, KEYS, "keys", ("key", "from", "until", "why"), list(rows.values()))
+
+
+def rotate(arguments: argparse.Namespace) -> str:
+    """Make a new key in a new file, and retire the present one. Returns the new verifier key."""
+    url = log_url(arguments.log)
+    custody = custody_of(url)
+    new_file = Path(arguments.new_key_file).expanduser().absolute()
+    if new_file == custody.key_file:
+        raise UsageError(
+            "the new key needs a file of its own: the old one stays as it is, keep it or destroy it"
+        )
+    path = store.log_path(url)
+    connection = store.open_for_writing(path)
+    now_us = SystemClock().now_us()
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        registry = RegistryStore.open(connection, custody, now_us=now_us)
+        old, new = registry.vkey, load_or_create_key(new_file)
+        added = verifier_key(registry.origin, new)
+        if added == old:
+            raise UsageError(f"{new_file} holds the key that signs already")
+        registry.append(KeyAdded(vkey=str(added)), now_us=now_us)
+        registry.checkpoint()
+        registry.append(KeyRetired(vkey=str(old), why=arguments.why), now_us=now_us)
+        registry.checkpoint(key=new)
+        connection.exec_driver_sql("COMMIT")
+        registry.publish()
+    except SQLAlchemyError as error:
+        raise store.explain(error, path, "change the key of") from error
+    finally:
+        connection.close()
+    return str(added)
