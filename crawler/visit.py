@@ -113,5 +113,5 @@ def request_facts(request: Request, kind: RequestKind, user_agent: str) -> Reque
         kind=kind,
         origin=origin,
         parent_url=parent,
-        carries_credentials=has_userinfo or b"Authorization" in request.headers,
+        carries_credentials=has_userinfo or b"Authorization" in request.headers or bool(request.cookies),
     )

@@ -85,6 +85,11 @@ RESTRICTION_KINDS = {
     "login_required": "login_form",
     "paywall_structured_data": "json_ld",
     "paywall_markup": "markup",
+    "paywall_metered": "metered",
+    "paywall_gate": "gate",
+    "bot_challenge": "challenge",
+    "crawler_charged": "charged",
+    "credentials_requested": "credentials",
 }
 
 # Metrics without labels: the stat that holds the value, and the value to report when it is absent.

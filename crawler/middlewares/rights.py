@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from crawler.rights_files import RightsFiles, families_for
+from policies.paywall_vendors import load_paywall_vendors
 from policies.rights_rules import (
     FILE_RIGHTS,
     REQUEST_RIGHTS,
@@ -51,6 +52,7 @@ class RightsMiddleware:
             raise SetupError("rights were set up before robots: the middlewares are out of order")
         # An agent whom no file of rights concerns asks for none.
         self._files: RightsFiles | None = None
+        self._vendors = load_paywall_vendors()
         if families_for(checkpoint.intent):
             self._files = RightsFiles(crawler, checkpoint, checkpoint.site_files, checkpoint.intent)
         checkpoint.rights_files = self._files
@@ -145,7 +147,7 @@ class RightsMiddleware:
             return response
         if visit.response.body is not response.body:  # it is decoded now
             visit.response = replace(visit.response, body=response.body)
-        visit.page = open_page(visit.response, checkpoint.intent.token)
+        visit.page = open_page(visit.response, checkpoint.intent.token, self._vendors)
         visit.rights = tuple(
             verdict if verdict.action.passes else checkpoint.waive(visit, verdict, passed=Action.KEEP)
             for verdict in judge_response_rights(

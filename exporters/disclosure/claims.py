@@ -91,7 +91,15 @@ class _Promise:
 _KEPT: dict[Honour, _Promise] = {
     Honour.PAYWALLS: _Promise(statuses=(402,), reasons=FAMILIES[Family.PAYWALL], rule=paywall.RULE),
     Honour.ACCESS_RESTRICTIONS: _Promise(
-        statuses=(401, 403, 407), reasons=(Reason.HTTP_401, Reason.HTTP_403, Reason.HTTP_407)
+        statuses=(401, 403, 407),
+        reasons=(
+            Reason.HTTP_401,
+            Reason.HTTP_403,
+            Reason.HTTP_407,
+            Reason.BOT_CHALLENGE,
+            Reason.CRAWLER_CHARGED,
+            Reason.CREDENTIALS_REQUESTED,
+        ),
     ),
     Honour.LOGIN_WALLS: _Promise(statuses=(401,), reasons=(Reason.LOGIN_REQUIRED,), rule=login.RULE),
     Honour.LEGAL_BLOCKS: _Promise(statuses=(451,), reasons=(Reason.LEGAL_BLOCK,)),

@@ -3,34 +3,49 @@
 Sources: https://schema.org/isAccessibleForFree,
 https://developers.google.com/search/docs/appearance/structured-data/paywalled-content, and the Open Graph
 property `article:content_tier`. Principle-Code item PC-1.2c-1. That the full text was served all the same is
-no permission, and a vendor's script on a page that declares nothing is no restriction.
+no permission. A vendor's script on a page that declares nothing is no restriction by itself; together with a
+visible gate, or a text that breaks off, it is one. Rows 13 and 13a of `policies/precedence.py` say for whom.
 Pure: no clock, no files, no network.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from policies.precedence import Row
+from policies.rules.judged_rows import Intent, meaning
 from policies.signals.access_statement import Access
 from policies.signals.content_tier import parse_content_tier
+from policies.signals.gate_words import NO_VENDORS
+from policies.signals.page_gate import GateKind, find_gate
 from policies.signals.page_markers import open_page
 from policies.signals.schema_org import parse_free_access
-from policies.vocabulary import Action, Evidence, Reason, Verdict
+from policies.vocabulary import Action, Evidence, Purpose, Reason, Verdict
 
 if TYPE_CHECKING:
     from policies.facts import ResponseFacts
     from policies.signals.access_statement import AccessStatement
+    from policies.signals.gate_words import VendorTable
     from policies.signals.page_markers import Page
 
 RULE = "paywall"
 _PASS = Verdict(rule=RULE, action=Action.KEEP, reason=Reason.KEPT)
 # Statements that a verdict cites; a page may repeat itself a thousand times.
 _CITED = 5
+_NOTE = 500
 _READINGS = {
     Access.METERED: "metered",
     Access.UNREADABLE: "a value that cannot be read counts as a restriction",
 }
+_GATES = {
+    GateKind.GATE: "words of a gate",
+    GateKind.METER: "an allowance is counted down",
+    GateKind.BROKEN_OFF: "the text breaks off",
+}
+# An agent of which nothing is known gets what one with every purpose would.
+EVERY_PURPOSE = Intent(token="", purposes=frozenset(Purpose))
 
 
 def _evidence(response: ResponseFacts, statement: AccessStatement, sha256: str) -> Evidence:
@@ -44,22 +59,60 @@ def _evidence(response: ResponseFacts, statement: AccessStatement, sha256: str) 
     )
 
 
-def judge_opened_page(response: ResponseFacts, page: Page | None) -> Verdict:
-    """Return SKIP when an opened page declares a restriction; `page` is `open_page(response)`."""
-    if page is None:
-        return _PASS
+def _verdict(row: Row, reason: Reason, evidence: tuple[Evidence, ...], intent: Intent) -> Verdict:
+    """Return what a row of the precedence table makes of a restriction for an agent."""
+    if intent.effect(row).denies:
+        return Verdict(rule=RULE, action=Action.SKIP, reason=reason, evidence=evidence)
+    shown = replace(evidence[0], note=f"{evidence[0].note}; {meaning(row, intent)}")
+    return Verdict(rule=RULE, action=Action.KEEP, reason=Reason.KEPT, evidence=(shown, *evidence[1:]))
+
+
+def _judge_statements(response: ResponseFacts, page: Page, intent: Intent) -> Verdict | None:
+    """Return the verdict on what a page declares; None when it declares no restriction."""
     structured = [statement for statement in parse_free_access(page) if statement.restricts]
     tiers = [statement for statement in parse_content_tier(page) if statement.restricts]
-    found = structured + tiers
+    found = structured + sorted(tiers, key=lambda statement: statement.access is Access.METERED)
     if not found:
-        return _PASS
+        return None
     sha256 = hashlib.sha256(response.body).hexdigest()
-    return Verdict(
-        rule=RULE,
-        action=Action.SKIP,
-        reason=Reason.PAYWALL_STRUCTURED_DATA if structured else Reason.PAYWALL_MARKUP,
-        evidence=tuple(_evidence(response, statement, sha256) for statement in found[:_CITED]),
+    evidence = tuple(_evidence(response, statement, sha256) for statement in found[:_CITED])
+    if all(statement.access is Access.METERED for statement in found):
+        return _verdict(Row.PAYWALL_METERED, Reason.PAYWALL_METERED, evidence, intent)
+    reason = Reason.PAYWALL_STRUCTURED_DATA if structured else Reason.PAYWALL_MARKUP
+    return _verdict(Row.PAYWALL, reason, evidence, intent)
+
+
+def _judge_gate(response: ResponseFacts, page: Page, vendors: VendorTable, intent: Intent) -> Verdict:
+    gate = find_gate(page, vendors)
+    if gate is None:
+        return _PASS
+    evidence = Evidence(
+        source=response.url,
+        line=gate.line,
+        text=gate.text,
+        sha256=hashlib.sha256(response.body).hexdigest(),
+        note=f"{_GATES[gate.kind]} on a page with {gate.marks}"[:_NOTE],
     )
+    if gate.kind is GateKind.METER:
+        return _verdict(Row.PAYWALL_METERED, Reason.PAYWALL_METERED, (evidence,), intent)
+    return _verdict(Row.PAYWALL, Reason.PAYWALL_GATE, (evidence,), intent)
+
+
+def judge_opened_page(
+    response: ResponseFacts,
+    page: Page | None,
+    vendors: VendorTable = NO_VENDORS,
+    intent: Intent = EVERY_PURPOSE,
+) -> Verdict:
+    """Return SKIP when an opened page declares a restriction, or shows a gate to its reader.
+
+    `page` is `open_page(response, token, vendors)`; `vendors` is the table of paywalls, without which gates
+    are not looked for; `intent` is the agent's.
+    """
+    if page is None:
+        return _PASS
+    declared = _judge_statements(response, page, intent)
+    return declared if declared is not None else _judge_gate(response, page, vendors, intent)
 
 
 def judge_page(response: ResponseFacts) -> Verdict:

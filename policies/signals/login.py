@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from urllib.parse import unquote, unquote_plus
 
 from policies.signals.login_words import (
@@ -18,6 +19,7 @@ from policies.signals.login_words import (
     BESIDE,
     GATES_OF_ANOTHER_KIND,
     LOGIN_LABELS,
+    LOGIN_TITLES,
     LOGIN_WORDS,
     RETURN_PARAMETERS,
     WEAK_LABELS,
@@ -132,6 +134,15 @@ def _login_parameter(asked: _Address, given: _Address) -> str:
         if name not in before and (name in RETURN_PARAMETERS or (account and name in WEAK_RETURN_PARAMETERS)):
             return name
     return ""
+
+
+def is_login_title(title: str) -> bool:
+    """Tell whether the title of a page without text names it a login: `Sign in to continue`, `Anmelden`."""
+    words = fold(" ".join(unescape(title[:300]).split()))
+    first = re.split(r"\s[|·–—-]\s", words, maxsplit=1)[0].strip(" .!…")
+    return any(
+        first == name or (first.startswith(name) and not first[len(name)].isalnum()) for name in LOGIN_TITLES
+    )
 
 
 def find_login_address(request_url: str, target: str) -> str:

@@ -115,3 +115,74 @@ GATES_OF_ANOTHER_KIND = _folded(
     set-locale country region geo age age-gate agegate age-check age-verification waiting-room queue
     """
 )
+# How the title of a login page begins; spaces are part of a phrase, so one stands on a line.
+LOGIN_TITLES = frozenset(
+    fold(line)
+    for line in """
+    login
+    log in
+    log-in
+    logon
+    sign in
+    sign-in
+    single sign-on
+    member login
+    please log in
+    please sign in
+    authentication
+    authentication required
+    anmelden
+    anmeldung
+    einloggen
+    connexion
+    se connecter
+    connectez-vous
+    identifiez-vous
+    identification
+    authentification
+    iniciar sesión
+    inicia sesión
+    inicio de sesión
+    acceder
+    identifícate
+    entrar
+    iniciar sessão
+    fazer login
+    accedi
+    accesso
+    inloggen
+    aanmelden
+    logga in
+    logg inn
+    log ind
+    kirjaudu
+    kirjaudu sisään
+    zaloguj się
+    logowanie
+    přihlášení
+    bejelentkezés
+    autentificare
+    вход
+    войти
+    авторизация
+    вхід
+    увійти
+    giriş
+    giriş yap
+    oturum aç
+    σύνδεση
+    تسجيل الدخول
+    התחברות
+    đăng nhập
+    ログイン
+    会員ログイン
+    サインイン
+    登录
+    登錄
+    登入
+    用户登录
+    로그인
+    회원 로그인
+    """.splitlines()
+    if line.strip()
+)

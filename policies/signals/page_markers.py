@@ -14,12 +14,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from policies.signals.gate_words import NO_VENDORS, find_vendors
 from policies.signals.licence_links import RSL_MARKER
 from policies.signals.page_markup import Tag, read_tags, read_within_budget
 from policies.signals.page_text import declared_charset, decode_narrow, decode_octets, wide_codec
 
 if TYPE_CHECKING:
     from policies.facts import ResponseFacts
+    from policies.signals.gate_words import VendorTable
 
 ACCESSIBLE = "isaccessibleforfree"
 CONTENT_TIER = "content_tier"
@@ -28,6 +30,16 @@ _CONTENT_TIER = CONTENT_TIER.encode()
 _PASSWORD = b"password"
 # The octet test for a password field; the tag reader then says whether it is one.
 _PASSWORD_TYPE = re.compile(rb"type\s{0,9}=\s{0,9}[\"']?\s{0,9}password")
+
+_REFRESH = b"refresh"
+_REFRESH_PRAGMA = re.compile(rb"http-equiv\s{0,9}=\s{0,9}[\"']?\s{0,9}refresh")
+
+MOST_LINKS = 8
+"""A page with more links than these is no challenge and no way to a login."""
+
+_LINK = b"<a "
+# What such a page goes on with: a script, a form.
+_GOING_ON = (b"location", b"samlrequest", b"<form")
 
 _ROBOTS = b"robots"
 # The long word first: searching for three letters takes three times as long.
@@ -66,7 +78,8 @@ class Markers:
     """Which words occur anywhere in a page.
 
     The free-access property, the content tier, a password field, a robots meta element that may restrict, a
-    TDM reservation, an RSL licence.
+    TDM reservation, an RSL licence; the vendors of paywalls whose hosts it names, words of a home-made gate,
+    a refresh; and whether it is bare: few links, and a form or a script that goes on.
     """
 
     accessible: bool = False
@@ -75,12 +88,14 @@ class Markers:
     robots: bool = False
     tdm: bool = False
     licence: bool = False
+    vendors: tuple[str, ...] = ()
+    own_gate: bool = False
+    refresh: bool = False
+    bare: bool = False
 
     def __bool__(self) -> bool:
         """Whether the page must be read at all."""
-        return (
-            self.accessible or self.content_tier or self.password or self.robots or self.tdm or self.licence
-        )
+        return self != NO_MARKERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,31 +138,57 @@ def _robots_may_restrict(lowered: bytes, name: bytes) -> bool:
     return position >= 0
 
 
-def find_markers(octets: bytes, token: str = "") -> Markers:
+def has_few_links(octets: bytes) -> bool:
+    """Tell whether a page has at most `MOST_LINKS` links; a full page is told by its first few."""
+    for link in (_LINK, _LINK.upper()):
+        position = -1
+        for _ in range(MOST_LINKS + 1):
+            position = octets.find(link, position + 1)
+            if position < 0:
+                break
+        else:
+            return False
+    return True
+
+
+def find_markers(octets: bytes, token: str = "", vendors: VendorTable = NO_VENDORS) -> Markers:
     """Return which words occur in octets of an encoding that contains ASCII, whatever their case.
 
-    `token` is the product token whose own robots meta elements count beside those for everybody.
+    `token` is the product token whose own robots meta elements count beside those for everybody; `vendors` is
+    the table of paywalls.
     """
     lowered = octets.lower()
-    accessible = _ACCESSIBLE in lowered
-    content_tier = _CONTENT_TIER in lowered
-    password = _PASSWORD in lowered and _PASSWORD_TYPE.search(lowered) is not None
     robots = _ROBOTS in lowered and _robots_may_restrict(lowered, _ROBOTS)
     if not robots and token:
         name = token.lower().encode()
         robots = name in lowered and _robots_may_restrict(lowered, name)
-    tdm = _RESERVATION in lowered and _TDM.search(lowered) is not None
-    licence = RSL_MARKER in lowered
-    if accessible or content_tier or password or robots or tdm or licence:
-        return Markers(
-            accessible=accessible,
-            content_tier=content_tier,
-            password=password,
-            robots=robots,
-            tdm=tdm,
-            licence=licence,
-        )
-    return NO_MARKERS
+    found = (
+        _ACCESSIBLE in lowered,
+        _CONTENT_TIER in lowered,
+        _PASSWORD in lowered and _PASSWORD_TYPE.search(lowered) is not None,
+        robots,
+        _RESERVATION in lowered and _TDM.search(lowered) is not None,
+        RSL_MARKER in lowered,
+        find_vendors(lowered, vendors),
+        any(word in lowered for word in vendors.own_gate),
+        _REFRESH in lowered and _REFRESH_PRAGMA.search(lowered) is not None,
+        has_few_links(lowered) and any(word in lowered for word in _GOING_ON),
+    )
+    if not any(found):
+        return NO_MARKERS
+    accessible, content_tier, password, robots, tdm, licence, sellers, own_gate, refresh, bare = found
+    return Markers(
+        accessible=accessible,
+        content_tier=content_tier,
+        password=password,
+        robots=robots,
+        tdm=tdm,
+        licence=licence,
+        vendors=sellers,
+        own_gate=own_gate,
+        refresh=refresh,
+        bare=bare,
+    )
 
 
 def is_markup(media_type: str, body: bytes) -> bool:
@@ -168,20 +209,21 @@ def is_markup(media_type: str, body: bytes) -> bool:
     return True
 
 
-def open_page(response: ResponseFacts, token: str = "") -> Page | None:
+def open_page(response: ResponseFacts, token: str = "", vendors: VendorTable = NO_VENDORS) -> Page | None:
     """Return the page opened for reading, or None when it is not HTML or holds none of the words.
 
-    `token` is the product token whose own robots meta elements count beside those for everybody.
+    `token` is the product token whose own robots meta elements count beside those for everybody; `vendors` is
+    the table of paywalls (`policies/paywall_vendors.py`), without which their gates are not looked for.
     """
     body = response.body
     if not body or not is_markup(response.media_type, body):
         return None
     charset = declared_charset(response.header("content-type"))
-    markers = find_markers(body, token)
+    markers = find_markers(body, token, vendors)
     wide = wide_codec(body, charset)
     if wide:
         text = decode_octets(body, wide)
-        markers_when_decoded = find_markers(text.encode("utf-8", "replace"), token)
+        markers_when_decoded = find_markers(text.encode("utf-8", "replace"), token, vendors)
         if markers_when_decoded:
             markers = markers_when_decoded
         elif markers:

@@ -61,7 +61,7 @@ def test_case_63_402_with_and_without_a_price_is_refused_and_the_price_kept():
 
 def test_case_63_a_charge_on_a_success_is_refused_and_explained():
     verdict = judge_status(facts(200, ("crawler-charged", "USD 0.01")))
-    assert (verdict.action, verdict.reason) == (Action.SKIP, Reason.HTTP_402)
+    assert (verdict.action, verdict.reason) == (Action.SKIP, Reason.CRAWLER_CHARGED)
     assert "charged" in verdict.evidence[1].note
 
 
@@ -73,7 +73,7 @@ def test_case_63_a_charge_on_a_success_is_refused_and_explained():
 )
 def test_cases_64_and_65_a_challenge_is_no_page_whatever_its_status(status, header):
     verdict = judge_status(facts(status, header))
-    assert (verdict.action, verdict.reason) == (Action.SKIP, Reason.HTTP_403)
+    assert (verdict.action, verdict.reason) == (Action.SKIP, Reason.BOT_CHALLENGE)
     assert any(item.text.startswith(header[0]) for item in verdict.evidence)
 
 
@@ -97,7 +97,7 @@ def test_retry_after_is_kept_as_evidence():
 
 def test_a_success_that_asks_for_credentials_is_not_kept():
     verdict = judge_status(facts(200, ("www-authenticate", 'Basic realm="x"')))
-    assert (verdict.action, verdict.reason) == (Action.SKIP, Reason.LOGIN_REQUIRED)
+    assert (verdict.action, verdict.reason) == (Action.SKIP, Reason.CREDENTIALS_REQUESTED)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])

@@ -1,0 +1,127 @@
+"""The table of paywall vendors and of what gates say, and how both are looked for.
+
+Values and matching only; the table itself is data (`paywall_vendors.toml`) and arrives as an argument.
+Hosts are found where scripts, styles and frames name them, `//host`; phrases are compared folded: without
+case, accents and odd spaces. Decides nothing; pure; linear in its input; never raises on hostile input.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from policies.signals.login_words import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GAP = 60
+"""Characters for which a `*` in a phrase stands at most."""
+
+_HOST = re.compile(rb"//([a-z0-9.-]{4,80})")
+_ESCAPED_HOST = re.compile(rb"\\/\\/([a-z0-9.-]{4,80})")
+_ESCAPED = rb"\/\/"
+# Mentions of hosts in one page that are looked at.
+_MOST_HOSTS = 20_000
+_ODD = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One seller of paywalls: the hosts of its scripts, and a word that the page must hold besides."""
+
+    name: str
+    hosts: tuple[str, ...]
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorTable:
+    """Vendors by host, the words of home-made gates, and phrases as their parts around `*`."""
+
+    hosts: Mapping[bytes, Vendor] = field(default_factory=dict)
+    own_gate: tuple[bytes, ...] = ()
+    gates: tuple[tuple[str, ...], ...] = ()
+    meters: tuple[tuple[str, ...], ...] = ()
+
+
+NO_VENDORS = VendorTable()
+
+
+def folded(text: str) -> str:
+    """Return a text for comparison with phrases."""
+    return " ".join(fold(_ODD.sub("", text).translate(_APOSTROPHES)).split())
+
+
+def _parts(phrase: str) -> tuple[str, ...]:
+    parts = tuple(part for piece in phrase.split("*") if (part := folded(piece)))
+    if not parts:
+        raise ValueError(f"a phrase without words: {phrase!r}")
+    return parts
+
+
+def make_table(
+    vendors: tuple[Vendor, ...], *, own_gate: tuple[str, ...], gates: tuple[str, ...], meters: tuple[str, ...]
+) -> VendorTable:
+    """Return a table; ValueError for a phrase without words or a host that is none."""
+    hosts: dict[bytes, Vendor] = {}
+    for vendor in vendors:
+        for host in vendor.hosts:
+            if not re.fullmatch(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", host):
+                raise ValueError(f"{vendor.name}: {host!r} is no host name")
+            hosts[host.encode()] = vendor
+    return VendorTable(
+        hosts=hosts,
+        own_gate=tuple(word.lower().encode() for word in own_gate),
+        gates=tuple(dict.fromkeys(_parts(phrase) for phrase in gates)),
+        meters=tuple(dict.fromkeys(_parts(phrase) for phrase in meters)),
+    )
+
+
+def holds(text: str, parts: tuple[str, ...]) -> bool:
+    """Tell whether a folded text holds a phrase: its parts in order, at most `GAP` characters apart."""
+    position = text.find(parts[0])
+    if len(parts) == 1 or position < 0:
+        return position >= 0
+    for _ in range(8):
+        end = position + len(parts[0])
+        for part in parts[1:]:
+            found = text.find(part, end, end + GAP + len(part))
+            if found < 0:
+                break
+            end = found + len(part)
+        else:
+            return True
+        position = text.find(parts[0], position + 1)
+        if position < 0:
+            return False
+    return False
+
+
+def find_vendors(lowered: bytes, table: VendorTable) -> tuple[str, ...]:
+    """Return the names of the vendors whose hosts a page names, in the order of the page.
+
+    `lowered` are the page's octets in lower case.
+    """
+    if not table.hosts:
+        return ()
+    mentions = chain(_HOST.finditer(lowered), _ESCAPED_HOST.finditer(lowered) if _ESCAPED in lowered else ())
+    found: dict[str, None] = {}
+    for host in dict.fromkeys(mention[1] for mention in islice(mentions, _MOST_HOSTS)):
+        vendor = _vendor_of(host, table)
+        if vendor is not None and (not vendor.needs or vendor.needs.encode() in lowered):
+            found[vendor.name] = None
+    return tuple(found)
+
+
+def _vendor_of(host: bytes, table: VendorTable) -> Vendor | None:
+    """Return whose host this is: a listed one, or one below it."""
+    name = host.rstrip(b".")
+    while name:
+        if (vendor := table.hosts.get(name)) is not None:
+            return vendor
+        name = name.partition(b".")[2]
+    return None

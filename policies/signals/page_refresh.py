@@ -1,0 +1,60 @@
+"""Reads where a page sends its reader by itself: `<meta http-equiv="refresh">`.
+
+Source: https://html.spec.whatwg.org/#attr-meta-http-equiv-refresh. An element in `noscript` speaks to
+browsers without scripts and one in `template` to nobody; neither is read. The address is relative to the
+page's own.
+Decides nothing; pure; never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin
+
+if TYPE_CHECKING:
+    from policies.signals.page_markers import Page
+
+SNIPPET = 500
+_VALUE = re.compile(
+    r"\s{0,20}(\d{1,9})?(?:\.[\d.]{0,20})?\s{0,20}(?:[;,]|\s)\s{0,20}(?:url\s{0,20}=\s{0,20})?[\"']?([^\"'>]{1,8000})",
+    re.IGNORECASE,
+)
+_ASIDE = frozenset(("noscript", "template"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """Where a page goes by itself and after how many seconds; `url` is absolute."""
+
+    url: str
+    seconds: int
+    line: int
+    text: str
+
+
+def _absolute(base: str, target: str) -> str:
+    try:
+        return urljoin(base, target.strip())
+    except ValueError:
+        return ""
+
+
+def find_refresh(page: Page, url: str) -> Refresh | None:
+    """Return the first refresh of a page that leads to another address than its own; else None."""
+    if not page.markers.refresh:
+        return None
+    aside = 0
+    for tag in page.tags:
+        if tag.name in _ASIDE:
+            aside = max(0, aside + (-1 if tag.closing else 1))
+        elif tag.name == "meta" and not tag.closing and not aside and "refresh" in tag.raw.lower():
+            attributes = tag.attributes()
+            if attributes.get("http-equiv", "").strip().lower() != "refresh":
+                continue
+            found = _VALUE.match(attributes.get("content", ""))
+            target = _absolute(url, found[2]) if found else ""
+            if found and target and target.partition("#")[0] != url.partition("#")[0]:
+                return Refresh(url=target, seconds=int(found[1] or 0), line=tag.line, text=tag.raw[:SNIPPET])
+    return None
