@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from crawler.checkpoint import Checkpoint
     from crawler.site_files import SiteFiles, SiteRobots
     from policies.rules.judged_rows import Intent
+    from policies.rules.robots import RobotsReadings
     from policies.vocabulary import Origin
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ REMEMBERED_LICENCES = 4_096
 # Addresses of licences that the pages of one origin may send us to: a site that names another one on every
 # page must not make us ask somebody else for each of them.
 MOST_NAMED_BY_PAGES = 256
-_WELL_KNOWN = {
+WELL_KNOWN = {
     Family.TDMREP: ("/.well-known/tdmrep.json",),
     Family.AI_TXT: ("/ai.txt", "/.well-known/ai.txt"),
     Family.TRUST_TXT: ("/trust.txt", "/.well-known/trust.txt"),
@@ -214,7 +215,7 @@ class RightsFiles:
         silent = tdm is not None and tdm.access is RightsAccess.UNOBTAINABLE and tdm.status is None
         robots_url = robots.file.url
         licences, ai, trust = await asyncio.gather(
-            self.licences(_links_of(robots), page_url=robots_url),
+            self.licences(links_of_robots(robots.readings), page_url=robots_url),
             self._well_known(origin, Family.AI_TXT, silent=silent),
             self._well_known(origin, Family.TRUST_TXT, silent=silent),
         )
@@ -244,7 +245,7 @@ class RightsFiles:
         if family not in self._families:
             return None
         file: RightsFile | None = None
-        for path in _WELL_KNOWN[family]:
+        for path in WELL_KNOWN[family]:
             url = f"{origin}{path}"
             if silent:
                 now = self._checkpoint.clock.now_us()
@@ -298,11 +299,11 @@ def _remember(kept: OrderedDict[_Key, _Value], key: _Key, most: int) -> None:
         kept.popitem(last=False)
 
 
-def _links_of(robots: SiteRobots) -> tuple[LicenceLink, ...]:
+def links_of_robots(readings: RobotsReadings) -> tuple[LicenceLink, ...]:
     """Return the licences that a robots.txt names, in any group or in none."""
     links = {
         record.value: licence_of_line(shown(record.value), line=record.line, text=shown(record.raw))
-        for record in reversed(robots.readings.rules.records("license"))
+        for record in reversed(readings.rules.records("license"))
         if record.value
     }
     return tuple(sorted(links.values(), key=lambda link: link.line or 0))

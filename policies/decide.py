@@ -17,6 +17,7 @@ Pure: imports no Scrapy and reads no clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from blocklists.entry import BLOCKING
@@ -25,7 +26,8 @@ from policies.rules.crawl_delay import judge_crawl_delay_of
 from policies.rules.piracy import judge_piracy
 from policies.rules.robots import judge_robots
 from policies.rules.scope import judge_scope
-from policies.vocabulary import Assessment
+from policies.vocabulary import Action, Assessment
+from policies.waivers import NO_WAIVERS, Waivers, find_waivers, lift
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +51,7 @@ class Standing:
 
     `token` is its product token, `longest_delay` the cap on Crawl-delay in seconds, `weights` what blocks,
     `intent` for what it collects (None: only access is asked, for no purpose), `agents` the AI agents that
-    sites block as a class.
+    sites block as a class, `waivers` the documents that lift what they name.
     """
 
     token: str
@@ -59,6 +61,7 @@ class Standing:
     weights: frozenset[Weight] | Profile = BLOCKING
     intent: Intent | None = None
     agents: tuple[AiAgent, ...] = ()
+    waivers: Waivers = NO_WAIVERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +114,8 @@ def judge_request(
     """
     verdicts: list[Verdict] = []
     for verdict in _consulted(request, standing, readings, files, now_us):
-        verdicts.append(verdict)
-        if not verdict.action.passes:
+        verdicts.append(_lifted(request, standing, verdict, now_us))
+        if not verdicts[-1].action.passes:
             break
     return Assessment(verdicts=tuple(verdicts))
 
@@ -125,8 +128,18 @@ def judge_every_rule(
     *,
     now_us: int,
 ) -> tuple[Verdict, ...]:
-    """Return what every rule says of a request, also behind one that refuses.
+    """Return what every rule says of a request, also behind one that refuses, waivers applied.
 
     For explanations, and for judging again what was kept: a crawl stops at the first refusal.
     """
-    return tuple(_consulted(request, standing, readings, files, now_us))
+    consulted = _consulted(request, standing, readings, files, now_us)
+    return tuple(_lifted(request, standing, verdict, now_us) for verdict in consulted)
+
+
+def _lifted(request: RequestFacts, standing: Standing, verdict: Verdict, now_us: int) -> Verdict:
+    """Return a verdict, lifted where waivers answer each of its reasons."""
+    if verdict.action.passes or not standing.waivers.placed or standing.intent is None:
+        return verdict
+    today = datetime.fromtimestamp(now_us / 1_000_000, UTC).date()
+    placed = find_waivers(standing.waivers, request, verdict, today, standing.intent.purposes)
+    return lift(verdict, placed, passed=Action.FETCH) if placed else verdict

@@ -3,22 +3,32 @@
     sekisho explain https://www.example.org/private/a
     sekisho explain --format jsonl - < urls.txt
     sekisho explain --robots robots.txt --agent ExampleBot https://www.example.org/private/a
+    sekisho explain --at 2026-11-20T09:30:00Z https://www.example.org/private/a
 
-robots.txt is asked for through the log and the door like in any crawl; with --offline the newest copy in the
-log is used. With --robots FILE that file is judged for any token, and no agent, list or log is needed.
+robots.txt is asked for through the log and the door like in any crawl; with --offline the newest copies in
+the log are used. With --at TIME what was decided then is replayed from the log's evidence, nobody is asked
+either, and what cannot be replayed is said. With --robots FILE that file is judged for any token, and no
+agent, list or log is needed.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode, UsageError
 from blocklists.host import split_origin
 from blocklists.matcher import DictMatcher
+from crawler.commands.explain_families import (
+    Said,
+    Unasked,
+    families_members,
+    families_text,
+    said_by_families,
+)
 from crawler.commands.explain_text import explanation_members, explanation_text
 from crawler.decisionlog.location import log_url
 from policies.ai_agents import load_ai_agents
@@ -42,6 +52,7 @@ EXAMPLES = (
     "sekisho explain https://www.example.org/private/a",
     "sekisho explain --offline --format jsonl - < urls.txt",
     "sekisho explain --robots robots.txt --agent ExampleBot https://www.example.org/private/a",
+    "sekisho explain --at 2026-11-20T09:30:00Z https://www.example.org/private/a",
 )
 LARGEST_FILE = 64 * 1024 * 1024
 
@@ -54,6 +65,7 @@ class Bench:
     user_agent: str
     sides: Mapping[Origin, SiteSide]
     rules: tuple[str, ...] = ()  # of interest; empty means all
+    unasked: Unasked = field(default_factory=Unasked)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -84,6 +96,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         help="judge reservations for this purpose; repeatable (default: the agent's; none with --robots)",
     )
+    parser.add_argument(
+        "--at", metavar="TIME", help="replay what was decided at this time (RFC 3339, UTC) from the log"
+    )
+    parser.add_argument(
+        "--brief", action="store_true", help="leave out what each family means for each purpose"
+    )
     parser.add_argument("--exit-code", action="store_true", help="exit with 3 when a URL would be skipped")
 
 
@@ -103,20 +121,26 @@ def origin_of(url: str) -> Origin | None:
     return Origin(scheme=parts[0], host=parts[1], port=parts[2]) if parts else None
 
 
-def _judge(url: str, bench: Bench) -> Assessment:
-    origin = origin_of(url)
+def page_facts(url: str, user_agent: str) -> RequestFacts:
+    """Return the facts of asking for a page."""
     authority = url.split("://", 1)[-1].split("/", 1)[0]
-    facts = RequestFacts(
+    return RequestFacts(
         url=url,
         method="GET",
-        user_agent=bench.user_agent,
+        user_agent=user_agent,
         kind=RequestKind.PAGE,
-        origin=origin,
+        origin=origin_of(url),
         carries_credentials="@" in authority,
     )
-    side = bench.sides.get(origin) if origin else None
+
+
+def _judge(url: str, bench: Bench) -> tuple[Assessment, tuple[Said, ...]]:
+    facts, now_us = page_facts(url, bench.user_agent), time.time_ns() // 1000
+    side = bench.sides.get(facts.origin) if facts.origin else None
     readings, files = (side.readings, side.files) if side else (None, None)
-    return judge_request(facts, bench.standing, readings, files, now_us=time.time_ns() // 1000)
+    assessment = judge_request(facts, bench.standing, readings, files, now_us=now_us)
+    said = said_by_families(facts, bench.standing, side, now_us=now_us, unasked=bench.unasked)
+    return assessment, said
 
 
 def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes: Sequence[Purpose]) -> Bench:
@@ -158,7 +182,8 @@ def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes:
         for rule in REQUEST_RULES
         if rule != "piracy" and rule not in FILE_RIGHTS and (intent or rule not in REQUEST_RIGHTS)
     )
-    return Bench(standing=standing, user_agent=token, sides=sides, rules=rules)
+    unasked = Unasked(lists="no lists are read for a file", files="the file alone is judged")
+    return Bench(standing=standing, user_agent=token, sides=sides, rules=rules, unasked=unasked)
 
 
 def _bench_of_agent(arguments: Namespace, urls: Sequence[str]) -> Bench:
@@ -170,12 +195,12 @@ def _bench_of_agent(arguments: Namespace, urls: Sequence[str]) -> Bench:
     site = explain_sites.load_site(arguments, url)
     origins = sorted({origin for origin in map(origin_of, urls) if origin is not None}, key=str)
     wanted = [origin for origin in origins if not site.stops_before_robots(origin)]
-    sides = (
-        explain_sites.said_in_log(url, wanted)
-        if arguments.offline
-        else explain_sites.said_by_sites(site, wanted)
-    )
-    return Bench(standing=site.standing, user_agent=site.user_agent, sides=sides)
+    if arguments.offline:
+        sides = explain_sites.said_in_log(site, url, wanted)
+        unasked = Unasked(site="its robots.txt is not in the log")
+    else:
+        sides, unasked = explain_sites.said_by_sites(site, wanted), Unasked()
+    return Bench(standing=site.standing, user_agent=site.user_agent, sides=sides, unasked=unasked)
 
 
 def run(arguments: Namespace) -> int:
@@ -183,6 +208,10 @@ def run(arguments: Namespace) -> int:
     urls = list(_urls(arguments.urls))
     if not urls:
         raise UsageError("no URL was given")
+    if arguments.at is not None:
+        from crawler.commands import explain_at  # noqa: PLC0415 - imports Scrapy
+
+        return explain_at.run(arguments, urls)
     bench = (
         _bench_of_file(arguments.robots, arguments.agent, urls, arguments.purpose or ())
         if arguments.robots is not None
@@ -191,14 +220,20 @@ def run(arguments: Namespace) -> int:
     skipped = 0
     collected: list[dict[str, object]] = []
     for url in urls:
-        assessment = _judge(url, bench)
+        assessment, said = _judge(url, bench)
         skipped += not assessment.passes
         if arguments.format is OutputFormat.TABLE:
             print(explanation_text(url, assessment, bench.rules))
-        elif arguments.format is OutputFormat.JSONL:
-            print(as_jsonl([explanation_members(url, assessment, bench.standing.token, bench.rules)]))
+            if not arguments.brief:
+                print(families_text(said))
+            continue
+        members = explanation_members(url, assessment, bench.standing.token, bench.rules)
+        if not arguments.brief:
+            members["families"] = families_members(said)
+        if arguments.format is OutputFormat.JSONL:
+            print(as_jsonl([members]))
         else:
-            collected.append(explanation_members(url, assessment, bench.standing.token, bench.rules))
+            collected.append(members)
     if arguments.format is OutputFormat.JSON:
         print(as_json("sekisho.explain/1", {"urls": collected}))
     return ExitCode.FINDINGS if arguments.exit_code and skipped else ExitCode.DONE

@@ -16,16 +16,17 @@ from blocklists.snapshot import load_snapshot
 from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.reader import LogReader
+from crawler.recorded_sites import RecordedSites
 from policies.agents import has_placeholder_contact, load_agent
 from policies.agents_intent import intent_of
 from policies.ai_agents import load_ai_agents
 from policies.decide import SiteSide, Standing
 from policies.facts import RequestFacts, RobotsAccess
+from policies.rules.judged_rows import Intent
 from policies.rules.piracy import judge_piracy
-from policies.rules.robots import read_rules
 from policies.rules.scope import judge_scope
-from policies.signals.robots_fetch import read_robots_answer
 from policies.vocabulary import RequestKind
+from policies.waivers import NO_WAIVERS, load_waivers
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from scrapy.settings import Settings
 
+    from blocklists.snapshot import Snapshot
+    from crawler.config import Config
     from policies.vocabulary import Origin
 
 
@@ -47,6 +50,13 @@ class Site:
     standing: Standing
     user_agent: str
     settings: Settings
+    config: Config
+    snapshot: Snapshot
+
+    @property
+    def intent(self) -> Intent:
+        """What the agent wants of content."""
+        return self.standing.intent or Intent(token=self.standing.token, purposes=frozenset())
 
     def stops_before_robots(self, origin: Origin) -> bool:
         """Whether rules that come before robots refuse an origin, so that it must not be asked."""
@@ -94,8 +104,15 @@ def load_site(arguments: Namespace, log: str) -> Site:
         weights=load_profile(config.profile),
         intent=intent_of(agent.policy, arguments.purpose or ()),
         agents=load_ai_agents(),
+        waivers=load_waivers(config.waivers_file) if config.waivers_file else NO_WAIVERS,
     )
-    return Site(standing=standing, user_agent=agent.policy.user_agent, settings=settings)
+    return Site(
+        standing=standing,
+        user_agent=agent.policy.user_agent,
+        settings=settings,
+        config=config,
+        snapshot=snapshot,
+    )
 
 
 def said_by_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, SiteSide]:
@@ -130,33 +147,17 @@ def said_by_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, SiteSid
     return found
 
 
-_NEWEST = """
-SELECT r.body_sha256, r.status, r.ts_us, r.url FROM decisions AS r
-WHERE r.stage = 'response' AND r.kind = 'robots' AND r.verdict = 'keep' AND r.url = ?
-ORDER BY r.ts_us DESC LIMIT 1
-"""
+def said_in_log(site: Site, log: str, origins: Sequence[Origin]) -> dict[Origin, SiteSide]:
+    """Return what the newest robots.txt and files of rights of each origin in the log say.
 
-
-def said_in_log(log: str, origins: Sequence[Origin]) -> dict[Origin, SiteSide]:
-    """Return what the newest robots.txt of each origin in the log says; an origin without one is left out."""
+    An origin whose robots.txt is not there is left out.
+    """
+    now_us = SystemClock().now_us()
     found: dict[Origin, SiteSide] = {}
     with LogReader.open(log) as reader:
+        recorded = RecordedSites(reader, site.intent)
         for origin in origins:
-            address = f"{origin}/robots.txt"
-            rows = reader.query(_NEWEST, (address,))
-            if not rows:
-                continue
-            sha256, status, ts_us, url = rows[0]
-            document = reader.document(str(sha256)) if sha256 else None
-            file = read_robots_answer(
-                url=address,
-                final_url=str(url),
-                status=int(str(status)),
-                headers=(),
-                body=document.body if document else b"",
-                fetched_at=int(str(ts_us)),
-                hops=0,
-                error=None if document else "its octets are not in the log",
-            )
-            found[origin] = SiteSide(readings=read_rules(file), files=None)
+            side = recorded.at(origin, now_us).side
+            if side is not None:
+                found[origin] = side
     return found

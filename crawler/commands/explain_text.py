@@ -106,7 +106,14 @@ def _evidence_members(evidence: Evidence) -> dict[str, object]:
     return members
 
 
-def _verdict_members(verdict: Verdict) -> dict[str, object]:
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """Return one verdict with its evidence as lines."""
+    head = f"{verdict.rule}: {verdict.action.value} {verdict.reason.value}"
+    return [head, *(f"  {line}" for evidence in verdict.evidence for line in _evidence_lines(evidence))]
+
+
+def verdict_members(verdict: Verdict) -> dict[str, object]:
+    """Return one verdict with its evidence as plain values."""
     return {
         "rule": verdict.rule,
         "action": verdict.action.value,
@@ -128,6 +135,6 @@ def explanation_members(
         "agent": token,
         "verdict": "fetch" if assessment.passes else deciding.action.value,
         "reason": "allowed" if assessment.passes else deciding.reason.value,
-        "rules": [_verdict_members(verdict) for verdict in consulted],
+        "rules": [verdict_members(verdict) for verdict in consulted],
         "not_reached": [rule for rule in shown if rule not in reached],
     }

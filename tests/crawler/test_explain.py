@@ -75,7 +75,7 @@ def test_json_names_its_schema_and_every_verdict_its_evidence(file):
     document = json.loads(said.stdout)
     assert document["schema"] == "sekisho.explain/1"
     (one,) = document["urls"]
-    assert set(one) == {"url", "agent", "verdict", "reason", "rules", "not_reached"}
+    assert set(one) == {"url", "agent", "verdict", "reason", "rules", "not_reached", "families"}
     assert (one["agent"], one["verdict"], one["reason"]) == ("ExampleBot", "skip", "robots_disallow")
     assert [rule["rule"] for rule in one["rules"]] == ["scope", "robots"]
     assert one["not_reached"] == ["crawl_delay"]
