@@ -122,7 +122,8 @@ class GuardedHandlers(DownloadHandlers):
                 await checkpoint.pace.leave(visit)
             except LeftAlone as held:
                 checkpoint.withdraw(request)
-                raise checkpoint.leave_alone(visit, held) from None
+                skip = checkpoint.leave_alone(visit, held)
+                raise Postponed(held.seconds) if checkpoint.pace.keeps(request) else skip from None
             except Postponed:
                 checkpoint.withdraw(request)
                 raise

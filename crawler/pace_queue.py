@@ -11,6 +11,7 @@ slow site may keep others waiting.
 from __future__ import annotations
 
 import heapq
+import logging
 import time
 from collections import deque
 from contextlib import suppress
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from scrapy import Request, Spider
     from scrapy.crawler import Crawler
     from twisted.internet.defer import Deferred
+
+
+logger = logging.getLogger(__name__)
 
 
 class PacedPriorityQueue(DownloaderAwarePriorityQueue):
@@ -206,6 +210,12 @@ class PacedScheduler(Scheduler):
         elif not self._dqpush(request):
             self._mqpush(request)
         return True
+
+    def close(self, reason: str) -> Deferred[None] | None:
+        """Close the queues, and say what is left in them for another run."""
+        if self.dqs is not None and len(self.dqs):
+            logger.info("Sekisho: %d requests are kept in %s for another run", len(self.dqs), self.dqdir)
+        return super().close(reason)
 
     def has_pending_requests(self) -> bool:
         """Whether this crawl has anything left to wait for.

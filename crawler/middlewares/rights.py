@@ -83,7 +83,14 @@ class RightsMiddleware:
             # The hour that the site names is near: the request is put off, not dropped.
             checkpoint.pace.close_until(origin, wait, verdicts[-1].reason.value)
             return await checkpoint.pace.wait_outside(request, wait)
-        checkpoint.consult_all(request, visit, verdicts)
+        try:
+            checkpoint.consult_all(request, visit, verdicts)
+        except SekishoSkip:
+            # With a JOBDIR it is kept for a run at that hour.
+            if wait and checkpoint.pace.keeps(request):
+                checkpoint.pace.close_until(origin, wait, verdicts[-1].reason.value)
+                return checkpoint.pace.gate.give_back(request)
+            raise
         pause = longest_pause(readings, checkpoint.intent.token, now_us=checkpoint.clock.now_us())
         checkpoint.pace.learn(origin, pause or 0.0)  # before anything else is asked for there
         files = None

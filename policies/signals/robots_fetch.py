@@ -28,6 +28,7 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256 as sha256_of
 
 from policies.facts import RobotsAccess, RobotsFile
+from policies.signals.retry_after import parse_retry_after
 from policies.signals.robots import parse_robots
 from policies.signals.robots_octets import cut_to_limit
 
@@ -138,13 +139,10 @@ def fresh_for(headers: Headers, fetched_at: int) -> int:
 
 def retry_pause(headers: Headers, fetched_at: int) -> int:
     """Return after how long an unreachable file is asked for again, in microseconds."""
-    asked = RETRY_AFTER_FAILURE
-    for value in _values(headers, "retry-after")[:1]:
-        if re.fullmatch(r"\d{1,12}", value.strip(), re.ASCII):
-            asked = int(value.strip()) * _SECOND
-        elif (until := _moment(value.strip())) is not None:
-            asked = until - fetched_at
-    return max(SHORTEST_USE, min(asked, LONGEST_USE))
+    values = _values(headers, "retry-after")
+    asked = parse_retry_after(values[0], now_us=fetched_at) if values else None
+    wait = RETRY_AFTER_FAILURE if asked is None else round(asked * _SECOND)
+    return max(SHORTEST_USE, min(wait, LONGEST_USE))
 
 
 _STATUSES = {
