@@ -118,6 +118,11 @@ def encode_disclosure(document: Disclosure) -> bytes:
         "withheld": sorted(document.withheld),
         "claims": [_claim(claim) for claim in document.claims],
         "contradicted": [claim.id for claim in document.contradicted],
+        "waivers": [
+            {"document": used.document, "granted_by": used.granted_by, "owner": used.owner,
+             "expires": used.expires, "reasons": list(used.reasons), "hosts": list(used.hosts)}
+            for used in document.waivers
+        ],
         "policies": [
             {"sha256": known.sha256, "permits": known.permits, "first_us": known.first_us,
              "last_us": known.last_us, "problem": known.problem or None}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode, SekishoError
 from exporters.disclosure import queries
+from exporters.disclosure.bases import Bases
 from exporters.disclosure.claims import Claim, Status, judge_claims
 from exporters.disclosure.codes import Code, CodeItem, load_code
 from exporters.disclosure.config import Declaration, DisclosureConfig, check_items
@@ -27,6 +28,7 @@ from exporters.disclosure.sources import (
     policies_in_force,
     run_headers,
 )
+from exporters.disclosure.waivers import WaiverUsed, waivers_used
 from policies.vocabulary import Purpose
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class Disclosure:
     items: tuple[Item, ...]
     eu_items: tuple[Item, ...]
     claims: tuple[Claim, ...]
+    waivers: tuple[WaiverUsed, ...]
     policies: tuple[PolicyInForce, ...]
     lists: tuple[ListsInForce, ...]
     segments: tuple[Segment, ...]
@@ -247,6 +250,7 @@ def build_disclosure(
         items=items,
         eu_items=eu_items,
         claims=judge_claims(log, scope, policies=policies, headers=headers, published=published),
+        waivers=waivers_used(log, scope, Bases(log)),
         policies=policies,
         lists=lists,
         segments=tuple(segment for segment in segments if segment.id in touched),

@@ -56,7 +56,7 @@ class Fact:
 
 #: Facts that are one number of one figure of the same name.
 COUNTED = ("records", "decided", "refused", "deferred", "permitted", "received", "failed", "discarded",
-           "kept", "hosts", "domain_count", "robots_hosts", "robots_unreachable_hosts",
+           "kept", "waived", "withdrawn", "hosts", "domain_count", "robots_hosts", "robots_unreachable_hosts",
            "unfinished")  # fmt: skip
 SHOWN_MEDIA_TYPES = 12
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _DOMAIN = "COALESCE(NULLIF(domain, ''), host, '')"
 _KEPT = "stage = 'response' AND verdict = 'keep' AND kind = 'page' AND {scope}"
 _PERMITS = "stage = 'request' AND verdict = 'fetch' AND kind = 'page' AND {scope}"
-_REFUSED = "verdict = 'skip' AND kind = 'page' AND {scope}"
+# A withdrawal is about what an earlier run kept; a page that was asked for only to judge it was not refused.
+_REFUSED = "verdict = 'skip' AND kind = 'page' AND reason NOT IN ('withdrawn', 'judged_only') AND {scope}"
 
 
 def _query(identity: str, columns: str, sql: str, *, alias: str = "") -> Query:
@@ -53,6 +54,8 @@ FAILED = _count("failed", "stage = 'outcome' AND verdict = 'failed' AND kind = '
 KEPT = _count("kept", _KEPT)
 DISCARDED = _count("discarded", "stage = 'response' AND " + _REFUSED)
 REFUSED = _count("refused", "stage = 'request' AND " + _REFUSED)
+WAIVED = _count("waived", "reason = 'waiver_used' AND kind = 'page' AND {scope}")
+WITHDRAWN = _count("withdrawn", "stage = 'response' AND reason = 'withdrawn' AND {scope}")
 DEFERRED = _count("deferred", "stage = 'request' AND verdict = 'defer' AND kind = 'page' AND {scope}")
 
 HOSTS = _query("hosts", "count", f"SELECT COUNT(DISTINCT host) FROM decisions\nWHERE {_PERMITS}")
@@ -169,6 +172,16 @@ REFUSED_BY_FAMILY: dict[Family, Query] = {
     )
     for family, reasons in FAMILIES.items()
 }
+WAIVER_HOSTS = _query(
+    "waiver_hosts",
+    "host stage count first_us last_us",
+    """
+SELECT COALESCE(host, ''), stage, COUNT(*), MIN(ts_us), MAX(ts_us) FROM decisions
+WHERE reason = 'waiver_used' AND kind = 'page' AND {scope}
+GROUP BY 1, stage
+ORDER BY 3 DESC, 1, 2
+""",
+)
 PURPOSE_PERMITS = _count("purpose_permits", _PERMITS)
 ROBOTS = _query(
     "robots_files",
@@ -255,12 +268,12 @@ TOP_DOMAINS_SME = _top_domains(
 
 #: Counts that stand alone, in the order in which a reader asks for them.
 SINGLE: tuple[Query, ...] = (
-    RECORDS, DECIDED, REFUSED, DEFERRED, PERMITTED, RECEIVED, FAILED, DISCARDED, KEPT, HOSTS,
-    BYTES_RECEIVED, BYTES_KEPT, KEPT_WITHOUT_SIZE, DOMAIN_COUNT, UNFINISHED, UNJUDGED, ERASED,
+    RECORDS, DECIDED, REFUSED, DEFERRED, PERMITTED, RECEIVED, FAILED, DISCARDED, KEPT, WAIVED, WITHDRAWN,
+    HOSTS, BYTES_RECEIVED, BYTES_KEPT, KEPT_WITHOUT_SIZE, DOMAIN_COUNT, UNFINISHED, UNJUDGED, ERASED,
     ROBOTS_HOSTS, ROBOTS_UNREACHABLE_HOSTS, *REFUSED_BY_FAMILY.values(),
 )  # fmt: skip
 #: Tables.
 TABLES: tuple[Query, ...] = (
     SPAN, PERIOD, RUN_HEADERS, POLICIES, LISTS, SEGMENTS, VERDICTS, REASONS, FAMILY_COUNTS, ROBOTS,
-    MEDIA, MODALITIES,
+    MEDIA, MODALITIES, WAIVER_HOSTS,
 )  # fmt: skip

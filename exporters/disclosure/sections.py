@@ -25,6 +25,7 @@ from exporters.disclosure.evidence_sections import (
 )
 from exporters.disclosure.lines import fact_lines, span
 from exporters.disclosure.page import Alarm, Line, Page, visible
+from exporters.disclosure.rights_sections import waivers_section
 from exporters.disclosure.wording import load_wording
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def write_page(document: Disclosure, language: str, *, other: str, digest: str) 
             claims_section(c),
             robots_section(c),
             lists_section(c),
+            waivers_section(c),
             content_section(c),
             domains_section(c),
             code_section(c, "principle", document.code.status(language), document.items, english_too=False),
