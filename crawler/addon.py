@@ -29,7 +29,8 @@ from crawler.config import read_config
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SetupError
 from crawler.exit_code import exit_refused
-from crawler.tripwire import Destination, tripwire
+from crawler.tripwire import tripwire
+from crawler.tripwire_words import Destination
 from policies.agents import load_agent, require_ready
 from policies.waivers import load_waivers
 

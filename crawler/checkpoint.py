@@ -248,6 +248,7 @@ class Checkpoint:
             user_agent=self.user_agent,
             receipt=visit.receipt,
             proxy=request.meta.get("proxy"),
+            cookie=request.headers.get(b"Cookie"),
         )
         self.permits.issue(request, permit)
 

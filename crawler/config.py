@@ -17,7 +17,7 @@ from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS
 from blocklists.store_prune import LEAST_KEEP, USUAL_KEEP
 from crawler.browser.locate import ANY
 from crawler.errors import SetupError
-from crawler.tripwire import Destination, Mode
+from crawler.tripwire_words import Destination, Mode
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings

@@ -8,16 +8,26 @@ httpx) in asyncio, any other handler through what we do not know. Judges nothing
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from scrapy.core.downloader.handlers._base_streaming import BaseStreamingDownloadHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from scrapy import Request
 
     from crawler.tripwire import Tripwire
+
+
+# By name: importing them would install parts of Twisted where there is no reactor.
+_POOLED = frozenset(
+    (
+        "scrapy.core.downloader.handlers.http11.HTTP11DownloadHandler",
+        "scrapy.core.downloader.handlers.http2.H2DownloadHandler",
+    )
+)
 
 
 class _SignedEndpoint:
@@ -61,6 +71,25 @@ def send_once(handler: Any) -> None:  # noqa: ANN401 - handlers share no type
         session._retry_connection = False  # noqa: SLF001 - aiohttp 3.14 has no public switch for a session
 
 
+def _end_errand_with_the_head(handler: Any, wire: Tripwire) -> None:  # noqa: ANN401 - as above
+    """Close a request's way when its answer has begun, before signals tell a spider of it."""
+    inner = handler._make_request  # noqa: SLF001 - where Scrapy 2.19 knows that the head has arrived
+
+    @asynccontextmanager
+    async def make_request(request: Request, seconds: float) -> AsyncIterator[Any]:
+        async with inner(request, seconds) as response:
+            wire.arrived()
+            yield response
+
+    handler._make_request = make_request  # noqa: SLF001 - as above
+
+
+def tells_its_connections(handler: type) -> bool:
+    """Whether the connections of a handler class can be told from all others to the same host."""
+    names = {f"{one.__module__}.{one.__qualname__}" for one in handler.__mro__}
+    return issubclass(handler, BaseStreamingDownloadHandler) or not names.isdisjoint(_POOLED)
+
+
 def sign_connections(handler: Any, wire: Tripwire) -> bool:  # noqa: ANN401 - as above
     """Tell the tripwire which connections are this handler's; whether they are told by their context.
 
@@ -72,7 +101,9 @@ def sign_connections(handler: Any, wire: Tripwire) -> bool:  # noqa: ANN401 - as
         if callable(getattr(pool, method, None)):
             _sign_pool(pool, method, wire)
             return False
-    if not isinstance(handler, BaseStreamingDownloadHandler):
+    if isinstance(handler, BaseStreamingDownloadHandler):
+        _end_errand_with_the_head(handler, wire)
+    else:
         wire.loose = True
     return True
 

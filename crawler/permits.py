@@ -28,6 +28,7 @@ class Permit:
     user_agent: bytes
     receipt: Receipt
     proxy: str | None = None
+    cookie: bytes | None = None
 
 
 def _targets(request: Request) -> tuple[str, str]:
@@ -76,6 +77,8 @@ def _what_changed(request: Request, permit: Permit) -> str:
         return "the User-Agent was changed after the decision"
     if request.meta.get("proxy") != permit.proxy:
         return "the proxy was changed after the decision"
+    if request.headers.get(b"Cookie") != permit.cookie:
+        return "the cookies were changed after the decision"
     misleading = what_misleads(request)
     return f"{misleading}; it was added after the decision" if misleading else ""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from crawler.checkpoint import Checkpoint
-    from crawler.tripwire import Trip
+    from crawler.tripwire_words import Trip
 
 logger = logging.getLogger(__name__)
 SCHEMA: Final = "sekisho.tripwire/1"

@@ -23,75 +23,31 @@ import threading
 from collections import OrderedDict, deque
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
-from enum import StrEnum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
+
+from crawler.tripwire_words import (
+    WATCHED,
+    Destination,
+    Means,
+    Mode,
+    Trip,
+    bare_name,
+    is_address,
+    place_of,
+    stays_here,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 
-class Mode(StrEnum):
-    """What happens to what trips the wire; the values of the setting SEKISHO_TRIPWIRE."""
-
-    REFUSE = "refuse"
-    RECORD = "record"
-
-
-class Means(StrEnum):
-    """How something was opened past the door."""
-
-    CONNECTION = "connection"
-    DATAGRAM = "datagram"
-    NAME = "name look-up"
-    PROGRAM = "program"
-    LIBRARY = "library"
-
-
-WATCHED: Final[dict[str, Means]] = {
-    "socket.connect": Means.CONNECTION,
-    "socket.sendto": Means.DATAGRAM,
-    "socket.sendmsg": Means.DATAGRAM,
-    "socket.getaddrinfo": Means.NAME,
-    "socket.gethostbyname": Means.NAME,
-    "subprocess.Popen": Means.PROGRAM,
-    "os.exec": Means.PROGRAM,
-    "os.posix_spawn": Means.PROGRAM,
-    "os.system": Means.PROGRAM,
-    "ctypes.dlopen": Means.LIBRARY,
-}
 _NETWORK: Final = frozenset((Means.CONNECTION, Means.DATAGRAM, Means.NAME))
 REMEMBERED_NAMES: Final = 50_000
 KEPT_BEFORE_A_LOG: Final = 1_000
 _TWISTED: Final = "twisted.internet.tcp"
 _DEEPEST_FACTORY: Final = 8
-_STANDARD_LIBRARY: Final = os.path.dirname(os.__file__)  # noqa: PTH120 - compared with file names of frames
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trip:
-    """One thing that was opened past the door. `host` is None where there is no network address."""
-
-    means: Means
-    target: str
-    where: str
-    refused: bool
-    host: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """What a component beside the crawl may reach: a host name or address, and a port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """Return it as it is written in settings."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Errand:
@@ -107,40 +63,6 @@ class Errand:
 
 
 _errand: ContextVar[Errand | None] = ContextVar("sekisho_errand", default=None)
-
-
-def bare_name(host: object) -> str:
-    """Return a host as names are compared here: text in lower case, no brackets, scope or root dot."""
-    text = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else str(host)
-    return text.strip("[]").partition("%")[0].removesuffix(".").lower()
-
-
-def _is_address(name: str) -> bool:
-    with suppress(ValueError):
-        ip_address(name)
-        return True
-    return False
-
-
-def _stays_here(name: str) -> bool:
-    """Whether looking a name up asks no name server: an address, `localhost`, or nothing at all."""
-    return name in ("", "none", "localhost") or name.endswith(".localhost") or _is_address(name)
-
-
-def _place(frame: FrameType | None) -> str:
-    """Return module, line and function of the nearest code that is neither Python's own nor this file."""
-    first = frame
-    while frame is not None:
-        name = frame.f_code.co_filename
-        own = name.startswith((_STANDARD_LIBRARY, "<frozen")) and "site-packages" not in name
-        if name != __file__ and not own:
-            break
-        frame = frame.f_back
-    frame = frame or first
-    if frame is None:
-        return "unknown code"
-    module = str(frame.f_globals.get("__name__", "?"))
-    return f"{module} line {frame.f_lineno} in {frame.f_code.co_name}"[:300]
 
 
 def _innermost_is_signed(client: Any, signed: WeakSet[Any]) -> bool:  # noqa: ANN401 - Twisted's objects
@@ -228,6 +150,15 @@ class Tripwire:
             if token is not None:
                 _errand.reset(token)
 
+    def arrived(self) -> None:
+        """Let nothing more be opened in the context of a request whose answer has begun.
+
+        Signals are sent in it.
+        """
+        errand = _errand.get()
+        if errand is not None:
+            errand.open = False
+
     def _remember(self, name: str) -> None:
         if name in self._names:
             self._names.move_to_end(name)
@@ -267,7 +198,7 @@ class Tripwire:
             if target is None:
                 return
             refused = self.mode is Mode.REFUSE and means is not Means.LIBRARY
-            self._tell(Trip(means=means, target=target, where=_place(frame), refused=refused, host=host))
+            self._tell(Trip(means=means, target=target, where=place_of(frame), refused=refused, host=host))
         finally:
             self._busy.inside = False
         if refused:
@@ -299,7 +230,7 @@ class Tripwire:
         return None if allowed else name[:300]
 
     def _may_look_up(self, name: str) -> bool:
-        if _stays_here(name) or name in self._names:
+        if stays_here(name) or name in self._names:
             return True
         allowed = False
         for one, addresses in self._destinations.items():
@@ -329,7 +260,7 @@ class Tripwire:
             return False
         addresses = self._names.get(errand.host)
         # A name that was looked up past our resolvers has no addresses here; its port must do.
-        return host == errand.host or (host in addresses if addresses else not _is_address(errand.host))
+        return host == errand.host or (host in addresses if addresses else not is_address(errand.host))
 
     def _tell(self, trip: Trip) -> None:
         if os.getpid() != self._process:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from crawler.decisionlog.reader import LogReader, StoredRecord
     from policies.vocabulary import Assessment, Citation
 
+ARMED_SQL: Final = (
+    "SELECT DISTINCT run FROM decisions WHERE stage = 'run' AND verdict = 'note' AND reason = 'guard_armed'"
+)
 BOM: Final = "\ufeff"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
 _BASES: Final = 20_000
@@ -37,7 +40,7 @@ COLUMNS: Final = (
     "parent_url", "status", "kind", "size", "media_type", "error", "ref_idx", "attempt",
     "evidence_source", "evidence_line", "evidence_text", "evidence_sha256", "evidence_fetched_at",
     "evidence_group", "evidence_reader", "evidence_note", "citations", "rules",
-    "policy_sha256", "blocklist_sha256", "basis_sha256", "body_sha256", "leaf_hash",
+    "policy_sha256", "blocklist_sha256", "basis_sha256", "body_sha256", "leaf_hash", "guarded",
 )  # fmt: skip
 
 
@@ -95,6 +98,8 @@ class Exporter:
     def __init__(self, reader: LogReader) -> None:
         self._reader = reader
         self._evidence: dict[str, dict[str, object] | None] = {}
+        self._asked: set[str] = set()
+        self._armed: set[str] = set()
         self.missing = 0
 
     def evidence(self, record: StoredRecord) -> dict[str, object] | None:
@@ -147,7 +152,15 @@ class Exporter:
             "basis_sha256": record.basis_sha256,
             "body_sha256": record.body_sha256,
             "leaf_hash": record.leaf_hash,
+            "guarded": self._guarded(record.run),
         }
+
+    def _guarded(self, run: str) -> bool:
+        """Whether a run recorded that its guard was armed; asked once for all runs that there are by now."""
+        if run not in self._asked:
+            self._armed = {str(name) for (name,) in self._reader.query(ARMED_SQL)}
+            self._asked |= {run, *self._armed}
+        return run in self._armed
 
     def jsonl(self, records: Iterable[StoredRecord]) -> Iterator[str]:
         """Yield one JSON line (with its line end) a record."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from blocklists.errors import UsageError
-from crawler.decisionlog.export import Exporter, rfc3339
+from crawler.decisionlog.export import ARMED_SQL, Exporter, rfc3339
 from policies.console import OutputFormat, as_json, as_jsonl, printable, render, shorten, table
 from policies.reasons import explain_reason
 
@@ -41,11 +41,17 @@ def _segment(info: SegmentInfo) -> dict[str, object]:
     }
 
 
+def armed_runs(reader: LogReader) -> frozenset[str]:
+    """Return the runs that recorded that their guard was armed; every other one is unguarded."""
+    return frozenset(str(run) for (run,) in reader.query(ARMED_SQL))
+
+
 def show_log(reader: LogReader, output: OutputFormat) -> str:
     """Return one row a run, in the order in which they were opened."""
     counts: dict[str, dict[str, int]] = {}
     for run, verdict, count in reader.query(VERDICTS_SQL):
         counts.setdefault(str(run), {})[str(verdict)] = int(count or 0)
+    armed = armed_runs(reader)
     rows = []
     for info in reader.runs():
         verdicts = counts.get(info.run, {})
@@ -59,13 +65,26 @@ def show_log(reader: LogReader, output: OutputFormat) -> str:
                 "keep": verdicts.get("keep", 0),
                 "skip": verdicts.get("skip", 0),
                 "defer": verdicts.get("defer", 0),
+                "guard": "armed" if info.run in armed else "unguarded",
                 "state": "sealed" if info.sealed else "open",
                 "segment": str(info.segments[-1].segment),
                 "head_size": info.segments[-1].head_size,
                 "head_root": info.segments[-1].head_root,
             }
         )
-    columns = ("run", "agent", "opened", "records", "fetch", "keep", "skip", "state", "segment", "head_size")
+    columns = (
+        "run",
+        "agent",
+        "opened",
+        "records",
+        "fetch",
+        "keep",
+        "skip",
+        "guard",
+        "state",
+        "segment",
+        "head_size",
+    )
     return render(output, RUNS, "runs", columns, rows)
 
 
@@ -93,12 +112,19 @@ def show_run(reader: LogReader, name: str, output: OutputFormat) -> str:
     ]  # fmt: skip
     if output is OutputFormat.JSONL:
         return as_jsonl(counts)
+    guard = "armed" if run.run in armed_runs(reader) else "unguarded"
     if output is OutputFormat.JSON:
-        members = {"run": run.run, "agent": run.segments[0].agent, "segments": segments, "counts": counts}
+        members = {
+            "run": run.run,
+            "agent": run.segments[0].agent,
+            "guard": guard,
+            "segments": segments,
+            "counts": counts,
+        }
         return as_json(RUN, members)
     return "\n".join(
         (
-            f"run {printable(run.run)}, agent {printable(run.segments[0].agent)}",
+            f"run {printable(run.run)}, agent {printable(run.segments[0].agent)}, guard {guard}",
             "",
             render(output, RUN, "segments", tuple(segments[0]), segments),
             "",

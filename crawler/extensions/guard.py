@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from scrapy import Spider
     from scrapy.crawler import Crawler
 
+    from crawler.tripwire_words import Trip
+
 logger = logging.getLogger(__name__)
 YOUNG_OBJECTS = 10_000  # collections of the young begin at this many; memory for it is about a megabyte
 LOG_UNWRITABLE = "sekisho_log_unwritable"
@@ -85,7 +87,7 @@ class Guard:
         crawler.signals.connect(self.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(self.spider_closed, signal=signals.spider_closed)
         crawler.signals.connect(self.engine_stopped, signal=signals.engine_stopped)
-        tripwire().attach(self._trips.heard)
+        tripwire().attach(self._heard)
 
     async def spider_opened(self, spider: Spider) -> None:
         """Check, then write the header; CloseSpider when something is not in place."""
@@ -135,6 +137,12 @@ class Guard:
 
     def _count(self, key: str) -> None:
         self._crawler.stats.inc_value(key)  # there are no stats yet when the guard is made
+
+    def _heard(self, trip: Trip) -> None:
+        self._trips.heard(trip)
+        engine: Any = self._crawler._engine  # noqa: SLF001 - there may be none yet
+        if engine is not None and engine.running and not self._checkpoint.armed:
+            exit_refused()  # a run goes on without its guard, and only the wire is left
 
     def _fail(self) -> None:
         self._failed = True
@@ -188,7 +196,7 @@ class Guard:
             self._crawler.spider = None  # how a script learns it: `bootstrap_failed` of its process
         if head is not None:
             logger.info("Sekisho: sealed %d records, root %s", head.size, head.root.hex())
-        tripwire().detach(self._trips.heard)
+        tripwire().detach(self._heard)
 
     def last_words(self) -> None:
         """Write what tripped and was not written yet, as the process ends without stopping its engine."""
