@@ -1,6 +1,7 @@
 """A spider that asks for what it must not have, by every interface that Scrapy offers to a spider."""
 
 import base64
+from typing import ClassVar
 
 from scrapy import FormRequest, Request, Spider
 from scrapy.downloadermiddlewares.retry import get_retry_request
@@ -14,7 +15,7 @@ class Asked(Spider):
     user_agent = "EvilSpider/1.0"
     http_user = "u"
     http_pass = "p"
-    custom_settings = {
+    custom_settings: ClassVar = {
         "USER_AGENT": "EvilSettings/1.0",
         "DEFAULT_REQUEST_HEADERS": {"User-Agent": "EvilDefault/1.0"},
         "REMOTE_CONTROL_ENABLED": True,
@@ -27,7 +28,9 @@ class Asked(Spider):
         self.http_auth_domain = "auth.localhost:" + port
 
     def ask(self, attempt, url, **arguments):
-        return Request(url, callback=self.parse, errback=self.failed, cb_kwargs={"attempt": attempt}, **arguments)
+        return Request(
+            url, callback=self.parse, errback=self.failed, cb_kwargs={"attempt": attempt}, **arguments
+        )
 
     def open(self, attempt, **arguments):
         return self.ask(attempt, f"http://a.localhost:{self.port}/open?{attempt}", **arguments)
@@ -41,7 +44,9 @@ class Asked(Spider):
         yield self.ask("plain", a + "/plain")
         yield self.private("dont_obey", meta={"dont_obey_robotstxt": True}, dont_filter=True)
         yield self.ask("listed", pirate + "/listed", meta={"allow_offsite": True}, dont_filter=True)
-        yield self.ask("listed_dot", pirate.replace("localhost", "localhost.") + "/listed_dot", dont_filter=True)
+        yield self.ask(
+            "listed_dot", pirate.replace("localhost", "localhost.") + "/listed_dot", dont_filter=True
+        )
         yield self.ask("listed_case", pirate.replace("pirate", "PiRate") + "/listed_case", dont_filter=True)
         yield self.private("slot", meta={"download_slot": "elsewhere"})
         yield self.ask("redirect", a + "/to-private")

@@ -1,5 +1,7 @@
 """A spider that switches our components off and adds its own before, between and after them."""
 
+from typing import ClassVar
+
 from scrapy import Request, Spider
 from scrapy.core.downloader import Downloader
 from scrapy.core.downloader.handlers.http11 import HTTP11DownloadHandler
@@ -88,7 +90,7 @@ QUERIES = ("plain", "early=answer", "middle=private", "middle=auth", "late=repla
 
 class Components(Spider):
     name = "components"
-    custom_settings = {
+    custom_settings: ClassVar = {
         "ADDONS": {},
         "DOWNLOADER": OpenDownloader,
         "DOWNLOADER_MIDDLEWARES": {
@@ -135,7 +137,10 @@ class Components(Spider):
         yield self.ask("twice", f"{a}/twice")
         files = ("/private/files", "/file.pdf")
         pirate = f"http://pirate.localhost:{self.port}/files_listed"
-        yield {"attempt": "files", "file_urls": [*(a + path for path in files), "file:///etc/files_file", pirate]}
+        yield {
+            "attempt": "files",
+            "file_urls": [*(a + path for path in files), "file:///etc/files_file", pirate],
+        }
 
     def ask(self, name, url):
         return Request(url, callback=self.parse, errback=self.failed, cb_kwargs={"attempt": name})
@@ -145,4 +150,7 @@ class Components(Spider):
 
     def failed(self, failure):
         attempt = failure.request.cb_kwargs["attempt"]
-        yield {"attempt": attempt, "refused": str(getattr(failure.value, "reason", type(failure.value).__name__))}
+        yield {
+            "attempt": attempt,
+            "refused": str(getattr(failure.value, "reason", type(failure.value).__name__)),
+        }

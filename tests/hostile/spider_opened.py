@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from typing import ClassVar
 
 from scrapy import Request, Spider, signals
 
@@ -50,7 +51,7 @@ class Pipeline:
 
 class Opened(Spider):
     name = "opened"
-    custom_settings = {"ITEM_PIPELINES": {Pipeline: 1}}
+    custom_settings: ClassVar = {"ITEM_PIPELINES": {Pipeline: 1}}
 
     def __init__(self):
         super().__init__()
@@ -79,7 +80,17 @@ class Opened(Spider):
     async def parse(self, response):
         if not response.url.endswith("/p/0"):
             return
-        for key in ("urllib", "http_client", "raw_socket", "datagram", "name", "thread", "program", "shell_program", "library"):
+        for key in (
+            "urllib",
+            "http_client",
+            "raw_socket",
+            "datagram",
+            "name",
+            "thread",
+            "program",
+            "shell_program",
+            "library",
+        ):
             tried(key, getattr(self, "do_" + key))
         for key in ("asyncio_streams", "aiohttp_session", "own_handler"):
             try:
@@ -91,7 +102,9 @@ class Opened(Spider):
         yield {"attempt": "pipeline"}
 
     def closed(self, reason):
-        Path("items.jsonl").write_text("".join(json.dumps({"attempt": key, "refused": heard}) + "\n" for key, heard in HEARD))
+        Path("items.jsonl").write_text(
+            "".join(json.dumps({"attempt": key, "refused": heard}) + "\n" for key, heard in HEARD)
+        )
 
     def do_urllib(self):
         return urllib.request.urlopen(own("urllib"))
@@ -130,10 +143,13 @@ class Opened(Spider):
             raise errors[0]
 
     def do_program(self):
-        subprocess.run([sys.executable, "-c", f"import urllib.request as u; u.urlopen('http://127.0.0.1:{PORT}/own/program')"])
+        code = f"import urllib.request as u; u.urlopen('http://127.0.0.1:{PORT}/own/program')"
+        subprocess.run([sys.executable, "-c", code], check=False)
 
     def do_shell_program(self):
-        os.system(f"{sys.executable} -c \"import urllib.request as u; u.urlopen('http://127.0.0.1:{PORT}/own/shell_program')\"")
+        os.system(
+            f"{sys.executable} -c \"import urllib.request as u; u.urlopen('http://127.0.0.1:{PORT}/own/shell_program')\""
+        )
 
     def do_library(self):
         ctypes.CDLL("libc.so.6")
@@ -146,7 +162,10 @@ class Opened(Spider):
     async def do_aiohttp_session(self):
         import aiohttp
 
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{PORT}/own/aiohttp_session") as got:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{PORT}/own/aiohttp_session") as got,
+        ):
             return await got.read()
 
     async def do_own_handler(self):

@@ -48,7 +48,11 @@ def test_what_a_component_changes_sends_nothing_and_has_its_record(components, a
 def test_switching_our_components_off_in_a_spider_changes_nothing(components):
     assert components.crawl.code == 0, components.crawl.stderr
     assert components.got("plain") == [components.web.url("a.localhost", "/open?plain")]
-    assert [one.reason for one in components.crawl.of(stage="run")] == ["run_opened", "guard_armed", "run_closed"]
+    assert [one.reason for one in components.crawl.of(stage="run")] == [
+        "run_opened",
+        "guard_armed",
+        "run_closed",
+    ]
     assert undecided(components.web, components.web.received, components.crawl.records) == []
     assert {one.headers["user-agent"] for one in components.web.received} == {DECLARED}
     assert [one for one in components.web.received if "/private" in one.path or "pirate" in one.host] == []

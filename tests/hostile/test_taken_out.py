@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from hostile import ATTEMPTS, TAKEN_OUT, Ends, table
-from loopback import ROOT, page, robots
+from loopback import ROOT, page
 
 INSIDE = """
 from scrapy import Request, Spider
@@ -89,7 +89,9 @@ def test_a_spider_that_overrides_even_pinned_settings_starts_nothing_and_the_exi
 
 
 @pytest.mark.parametrize("key", SETTINGS)
-def test_an_add_on_that_takes_our_parts_out_after_we_looked_starts_nothing_and_the_exit_says_so(web, project, key):
+def test_an_add_on_that_takes_our_parts_out_after_we_looked_starts_nothing_and_the_exit_says_so(
+    web, project, key
+):
     crawl = crawled(web, project, later=override("settings", key))
     assert web.received == []
     assert crawl.of(verdict="fetch") == []
@@ -116,7 +118,9 @@ def test_an_add_on_that_takes_everything_out_meets_the_tripwire(web, project):
     assert "unguarded" in shown.stdout
 
 
-@pytest.mark.parametrize("command", [("fetch",), ("shell", "-c", "response and response.status"), ("parse", "--spider", "site")])
+@pytest.mark.parametrize(
+    "command", [("fetch",), ("shell", "-c", "response and response.status"), ("parse", "--spider", "site")]
+)
 def test_other_scrapy_commands_stand_before_the_same_door(web, project, command):
     web.site("a.localhost", "User-agent: *\nDisallow: /private\n", private=page())
     url = web.url("a.localhost", "/private")
@@ -131,5 +135,7 @@ def test_the_numbers_run_without_a_gap_and_the_readme_prints_the_table():
     assert len({one.key for one in ATTEMPTS}) == len(ATTEMPTS) >= 40
     assert {one.ends for one in ATTEMPTS} == set(Ends)
     assert table() in (ROOT / "crawler" / "README.md").read_text()
-    printed = subprocess.run([sys.executable, ROOT / "tests/support/hostile.py"], capture_output=True, text=True, check=True)
+    printed = subprocess.run(
+        [sys.executable, ROOT / "tests/support/hostile.py"], capture_output=True, text=True, check=True
+    )
     assert printed.stdout.strip() == table()

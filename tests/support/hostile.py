@@ -81,7 +81,9 @@ ASKED = (
 
 # What the same spider says that nobody listens to: the request goes out as every other one.
 UNHEARD = (
-    Attempt(33, "user_agent", "another User-Agent by spider, setting, default header or request, one or two", _I),
+    Attempt(
+        33, "user_agent", "another User-Agent by spider, setting, default header or request, one or two", _I
+    ),
     Attempt(34, "cookie", "cookies that the spider brings along, by argument and by header", _I),
     Attempt(35, "crlf", "line breaks and a second request in a URL", _I),
     Attempt(36, "control_ports", "RemoteControl and the telnet console", _I),
@@ -99,7 +101,9 @@ OPENED = (
     Attempt(44, "datagram", "a datagram", _R, TRIP),
     Attempt(45, "name", "a name look-up that carries data", _R, TRIP),
     Attempt(46, "thread", "`urllib` in a thread of its own", _R, TRIP),
-    Attempt(47, "in_headers", "`urllib` in the signal `headers_received`, to the host that is answering", _R, TRIP),
+    Attempt(
+        47, "in_headers", "`urllib` in the signal `headers_received`, to the host that is answering", _R, TRIP
+    ),
     Attempt(48, "program", "`subprocess`", _R, TRIP),
     Attempt(49, "shell_program", "`os.system`", _R, TRIP),
     Attempt(50, "pipeline", "`urllib` in an item pipeline", _R, TRIP),
@@ -148,7 +152,13 @@ TAKEN_OUT = (
     Attempt(85, "later=middlewares", "`DOWNLOADER_MIDDLEWARES` likewise", _X),
     Attempt(86, "later=extensions", "`EXTENSIONS` likewise, with the guard", _X),
     Attempt(87, "later=signals", "a later add-on that disconnects the guard", _S, NO_PERMIT),
-    Attempt(88, "later=everything", "a later add-on that takes out door, middlewares, extensions and guard", _R, TRIP),
+    Attempt(
+        88,
+        "later=everything",
+        "a later add-on that takes out door, middlewares, extensions and guard",
+        _R,
+        TRIP,
+    ),
     Attempt(89, "fetch", "`scrapy fetch` of a forbidden page", _S, ROBOTS),
     Attempt(90, "shell", "`scrapy shell` on a forbidden page", _S, ROBOTS),
     Attempt(91, "parse", "`scrapy parse` of a forbidden page", _S, ROBOTS),
