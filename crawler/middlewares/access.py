@@ -22,6 +22,7 @@ from w3lib.url import safe_url_string
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from crawler.refused import RefusedAddresses
+from crawler.site_cookies import SiteCookies
 from crawler.visit import header_fields
 from policies.facts import ResponseFacts
 from policies.paywall_vendors import load_paywall_vendors
@@ -98,6 +99,7 @@ class AccessHeadMiddleware(_Access):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
+        self._cookies = SiteCookies.of(self._checkpoint)
         # A challenge is told by its page, which may be compressed; Scrapy decodes it too late for us.
         self._decoder = HttpCompressionMiddleware(crawler=crawler)
         self._decoder.stats = None  # what is decoded here is decoded for a look, and counted nowhere
@@ -113,6 +115,7 @@ class AccessHeadMiddleware(_Access):
         assessment = judge_response_head(request.url, facts)
         visit.head = assessment.verdicts
         if assessment.passes:
+            self._cookies.learn(response)
             return response
         verdict = self._judged(visit, assessment, response)
         if (
@@ -121,6 +124,7 @@ class AccessHeadMiddleware(_Access):
         ):
             raise SekishoSkip(verdict, request.url)
         if verdict.reason in _GO_ON_WITHOUT_BODY:
+            self._cookies.learn(response)
             return response.replace(body=b"")
         raise SekishoSkip(verdict, request.url)
 

@@ -13,6 +13,7 @@ from blocklists.host import split_origin
 from crawler.checkpoint import Checkpoint
 from crawler.exit_code import exit_refused
 from crawler.permits import what_misleads
+from crawler.site_cookies import SiteCookies
 from policies.decide import REQUEST_RULES
 from policies.facts import RequestFacts
 from policies.rules.piracy import judge_piracy
@@ -71,6 +72,7 @@ class RecordMiddleware:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
+        self._cookies = SiteCookies.of(checkpoint)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -82,6 +84,8 @@ class RecordMiddleware:
         checkpoint = self._checkpoint
         visit = checkpoint.visit(request) or checkpoint.open_visit(request)
         amiss = what_is_amiss(visit, request)
+        if not amiss and (cookie := self._cookies.foreign(request)):
+            amiss = f"a cookie that no site set in this crawl ({cookie}) could open an access restriction"
         proxy = request.meta.get("proxy")
         if proxy and not amiss:
             amiss = what_forbids_proxy(str(proxy), checkpoint)
