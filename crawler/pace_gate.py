@@ -36,6 +36,8 @@ _EARLY = LEAD + 0.05  # the rules are asked, and their answer written, before th
 
 
 _LOOK_SECONDS = 0.5
+_TRUSTED_TIMES = 3  # that a request comes back before its origin is left for a while
+_LONGEST_PATIENCE = 5.0
 _Found = TypeVar("_Found")
 
 
@@ -69,6 +71,7 @@ class Gate:
         self._unready: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = BLOCKED
+        self._came_back: dict[str, tuple[int, float]] = {}  # how often since the last turn, and when
         self._waits: set[asyncio.Future[Any]] = set()
         self._looker: asyncio.TimerHandle | None = None
         self.use(pacer)
@@ -110,10 +113,12 @@ class Gate:
         if (out and (outlook is None or outlook.alone)) or (own and self._preparing[key]):
             return BLOCKED
         if outlook is None:
-            return 0.0
+            return self._patience(key) if key in self._came_back else 0.0
         if outlook.wait > self.longest_hold:
             return outlook.wait if self.keeps_on_disk else 0.0
         wait = max(0.0, outlook.wait - _EARLY)
+        if key in self._came_back:
+            wait = max(wait, self._patience(key))
         return BLOCKED if outlook.shared and not wait and self._is_parked(key, origin) else wait
 
     def _is_parked(self, key: str, origin: Origin) -> bool:
@@ -152,6 +157,12 @@ class Gate:
 
     def has_turn(self, request: Request) -> None:
         """Count a request that has its turn; the next of its origin can be seen to."""
+        if self._came_back and request in self._taken:
+            self._came_back.pop(self._taken[request][0], None)
+        self._is_ready(request)
+
+    def _is_ready(self, request: Request) -> None:
+        """Let the next of an origin with a delay of ours get ready."""
         if not self._unready:
             return
         key = self._unready.pop(request, None)
@@ -168,7 +179,7 @@ class Gate:
         taken = self._taken.pop(request, None)
         if taken is None:
             return
-        self.has_turn(request)
+        self._is_ready(request)
         key, domain = taken
         self._out[key] -= 1
         if not self._out[key]:
@@ -235,7 +246,21 @@ class Gate:
         """Return a request that is to go into the scheduler again, to be judged anew when it comes out."""
         self._returning.add(request)
         self.given_back += 1
+        key = self._taken[request][0]
+        times, _ = self._came_back.get(key, (0, 0.0))
+        self._came_back[key] = (times + 1, asyncio.get_running_loop().time())
         return request
+
+    def _patience(self, key: str) -> float:
+        """Return for how many seconds an origin is left whose requests come back again and again.
+
+        Whoever expects a turn too early (a pacer that others share, for one) must not keep the machine busy.
+        """
+        times, last = self._came_back[key]
+        if times <= _TRUSTED_TIMES:
+            return 0.0
+        pause = min(_LONGEST_PATIENCE, _EARLY * 2.0 ** min(times - _TRUSTED_TIMES, 10))
+        return max(0.0, last + pause - asyncio.get_running_loop().time())
 
     def takes_back(self, request: Request) -> bool:
         """Whether the scheduler gets a request that was its own; asked once."""

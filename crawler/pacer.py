@@ -315,15 +315,25 @@ class LocalPacer:
         """See `Pacer.outlook`."""
         lane = self._lanes.get(origin)
         if lane is None or not lane.known:
-            domain = self._domains.get(registrable_domain(origin.host))
-            if domain is None or not domain.delay:
-                return None
-            return Outlook(max(0.0, domain.ended + domain.delay - self.clock()), alone=True, shared=True)
+            return self._outlook_of_stranger(origin, lane)
         if not own and not lane.asked and lane.hold_ends() == _NEVER:
             return FREE
         wait = max(0.0, lane.may_start(own) - self.clock())
         asks = bool(lane.asked)
         return Outlook(wait, alone=asks, shared=asks and len(lane.domain.asking) > 1)
+
+    def _outlook_of_stranger(self, origin: Origin, lane: _Lane | None) -> Outlook | None:
+        """Return what is to be expected of an origin of which nothing was learnt: a hold, its domain."""
+        domain = self._domains.get(registrable_domain(origin.host))
+        if domain is None:
+            return None
+        moment = domain.held_until
+        if domain.delay:
+            moment = max(moment, domain.ended + domain.delay)
+        if lane is not None:
+            moment = max(moment, lane.held_until)
+        wait = max(0.0, moment - self.clock())
+        return Outlook(wait, alone=True, shared=bool(domain.delay)) if wait or domain.delay else None
 
     def turn_now(self, origin: Origin, *, own: float = 0.0, alone: bool = False) -> LocalTurn | None:
         """See `Pacer.turn_now`."""
