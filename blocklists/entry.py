@@ -59,7 +59,7 @@ class Source:
 
     `sha256` is the hex digest of its raw octets; `fetched_at` is UTC in microseconds, None when not stated.
     `reviewed_on` is the day on which the operator went through the list, None when nobody did: some profiles
-    let a list of a weak weight block only after that.
+    let a list of a weak weight block only after that. `report_url` is where its publisher takes complaints.
     """
 
     source_id: str
@@ -70,6 +70,7 @@ class Source:
     licence: str = ""
     fetched_at: int | None = None
     reviewed_on: date | None = None
+    report_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,7 @@ class Manifest(BaseModel):
     valid_from: date | None = None
     valid_until: date | None = Field(default=None, description="Last day on which the list blocks (UTC).")
     url: str = Field(default="", description="Where the list was published.")
+    report_url: str = Field(default="", description="Where a wrong entry is reported to the publisher.")
     licence: str = ""
     fetched_at: AwareDatetime | None = Field(default=None, description="When the file was obtained.")
     reviewed_on: date | None = Field(default=None, description="When the operator went through its rows.")

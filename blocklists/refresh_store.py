@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _COPIED = (
     "id", "title", "format", "scope", "weight", "category", "authority", "jurisdiction", "decision_ref",
-    "licence", "reviewed_on", "columns", "delimiter", "date_format",
+    "licence", "report_url", "reviewed_on", "columns", "delimiter", "date_format",
 )  # fmt: skip
 _UNICODE_LIMIT = 0x7F
 

@@ -122,6 +122,7 @@ def build_source(manifest: Manifest, file: ListFile, parsed: ParsedList) -> Load
         licence=manifest.licence,
         fetched_at=_microseconds(manifest.fetched_at),
         reviewed_on=manifest.reviewed_on,
+        report_url=manifest.report_url,
     )
     return LoadedSource(
         manifest=manifest,

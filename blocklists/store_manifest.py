@@ -1,8 +1,9 @@
 """One state of the block lists as a value, and the document that it is named after.
 
 The document (`sekisho.blocklists/1`, canonical JSON, RFC 8785) holds, for every list, what was declared, the
-digest and the counts of what was read, and what its server said of it; beside them the parsers' world: Public
-Suffix List and IDNA tables. The same octets under the same declarations give the same name on every machine.
+digest and the counts of what was read, and what its server said of it; every override; and the parsers'
+world: Public Suffix List and IDNA tables. The same octets under the same declarations give the same name on
+every machine.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import rfc8785
 
 from blocklists.domain import psl_version
 from blocklists.entry import Source  # noqa: TC001 - dataclass field
+from blocklists.manifest import Format
 from blocklists.matcher import Matcher  # noqa: TC001 - dataclass field
 
 if TYPE_CHECKING:
@@ -79,6 +81,16 @@ def _members(one: LoadedSource, facts: FetchFacts | None) -> dict[str, Any]:
         "rejected": len(one.rejected),
         "quarantined": len(one.quarantined),
     }
+    if one.manifest.format is Format.OVERRIDES:  # the owner stays in the file and in the record of each use
+        members["overrides"] = [
+            {
+                "pattern": entry.pattern,
+                "match": entry.match.value,
+                "reason": entry.decision_ref,
+                "expires": entry.valid_until.isoformat() if entry.valid_until else "",
+            }
+            for entry in one.entries
+        ]
     said = {name: value for name, value in _texts(facts).items() if value} if facts else {}
     return members | {"fetched": said} if said else members
 

@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING
 from scrapy.exceptions import IgnoreRequest
 
 from blocklists.errors import ExitCode, SekishoError
+from blocklists.host import split_origin
 from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
     from policies.vocabulary import Verdict
 
 
-_APPEAL = "; listed wrongly? sekisho blocklists why HOST says how it is freed"
+def _appeal(verdict: Verdict, url: str) -> str:
+    """Return how a site that is listed wrongly is freed, for a refusal by the block lists."""
+    if verdict.reason is not Reason.PIRACY_LIST:
+        return ""
+    parts = split_origin(url)
+    host = parts[1] if parts else "HOST"
+    free = f"sekisho blocklists override {host} --reason … --owner … --until …"
+    told = verdict.evidence[0].note if verdict.evidence else ""
+    more = f" ({told})" if told else ""
+    return f"; listed wrongly? See `sekisho blocklists why {host}`, free it with `{free}`{more}"
 
 
 class SetupError(SekishoError):
@@ -44,5 +54,4 @@ class SekishoSkip(IgnoreRequest):
             line = f" line {evidence.line}" if evidence.line else ""
             words = evidence.text or evidence.note
             where = f" ({evidence.source}{line}: {words})" if words else f" ({evidence.source}{line})"
-        appeal = _APPEAL if verdict.reason is Reason.PIRACY_LIST else ""
-        super().__init__(f"{verdict.reason.value}: {url}{where}{appeal}")
+        super().__init__(f"{verdict.reason.value}: {url}{where}{_appeal(verdict, url)}")

@@ -79,7 +79,8 @@ def _effect(hit: Hit, profile: Profile) -> str:
 
 def _report(hit: Hit, definitions: Mapping[str, Definition]) -> str:
     definition = definitions.get(hit.source.source_id)
-    return (definition.report_url if definition else "") or hit.entry.source_url
+    known = definition.report_url if definition else ""
+    return known or hit.source.report_url or hit.entry.source_url
 
 
 def answer_members(answer: Answer) -> dict[str, object]:

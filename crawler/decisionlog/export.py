@@ -78,9 +78,18 @@ def _evidence_members(evidence: Evidence) -> dict[str, object]:
 
 
 def evidence_members(assessment: Assessment) -> dict[str, object]:
-    """Return the evidence object of a decision: the deciding verdict's first, its others under `also`."""
+    """Return the evidence object of a decision: the deciding verdict's first, its others under `also`.
+
+    What another rule cited stands there too: a site that lists name and that the operator freed.
+    """
     deciding = assessment.deciding
-    first, *others = [_evidence_members(evidence) for evidence in deciding.evidence or (_NONE,)]
+    cited = tuple(
+        evidence
+        for verdict in assessment.verdicts
+        for evidence in verdict.evidence
+        if evidence.citations and verdict is not deciding
+    )
+    first, *others = [_evidence_members(one) for one in (*(deciding.evidence or (_NONE,)), *cited)]
     return {
         **first,
         "rule": deciding.rule,

@@ -158,6 +158,8 @@ def _told(members: Mapping[str, object]) -> Iterator[str]:
     yield f"{_shown(members['verdict']).upper()} {_shown(members['reason'])} ({_shown(members['stage'])})"
     if explanation is not None:
         yield f"  {explanation.en}"
+        if members["verdict"] in ("skip", "defer"):
+            yield f"  {explanation.next_en}"
     evidence = members["evidence"]
     yield ""
     told = {

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from exporters.disclosure.config import Bilingual
     from exporters.disclosure.document import Disclosure, Item
     from exporters.disclosure.figures import Figure, Scalar
+    from exporters.disclosure.list_record import ListEvent
+    from exporters.disclosure.sources import ListsInForce
 
 _LARGEST = 2**53 - 1
 
@@ -89,6 +91,39 @@ def _claim(claim: Claim) -> dict[str, Any]:
     }
 
 
+def _lists(known: ListsInForce) -> dict[str, Any]:
+    return {
+        "sha256": known.sha256,
+        "decisions": known.decisions,
+        "first_us": known.first_us,
+        "last_us": known.last_us,
+        "problem": known.problem or None,
+        "sources": [
+            {"id": one.id, "title": one.title, "weight": one.weight, "authority": one.authority or None,
+             "entries": one.entries, "sha256": one.sha256, "dated": one.dated or None,
+             "report": one.report or None}
+            for one in known.sources
+        ],
+        "overrides": [
+            {"pattern": one.pattern, "match": one.match, "reason": one.reason, "expires": one.expires}
+            for one in known.overrides
+        ],
+    }  # fmt: skip
+
+
+def _list_event(event: ListEvent) -> dict[str, Any]:
+    return {
+        "ts_us": event.ts_us,
+        "reason": event.reason,
+        "list": event.list or None,
+        "entries": event.entries,
+        "before_sha256": event.before_sha256 or None,
+        "sha256": event.sha256 or None,
+        "accepted_by_operator": event.by_operator,
+        "words": list(event.words),
+    }
+
+
 def encode_disclosure(document: Disclosure) -> bytes:
     """Return the canonical octets; the same document gives the same octets."""
     config = document.config
@@ -128,6 +163,8 @@ def encode_disclosure(document: Disclosure) -> bytes:
              "last_us": known.last_us, "problem": known.problem or None}
             for known in document.policies
         ],
+        "lists": [_lists(known) for known in document.lists],
+        "list_events": [_list_event(event) for event in document.list_events],
         "log": {
             "verified": document.verification.verified,
             "records": document.verification.records,

@@ -234,6 +234,7 @@ def judge_claims(
     policies: tuple[PolicyInForce, ...],
     headers: tuple[RunHeader, ...],
     published: frozenset[str] | None,
+    bases: Bases | None = None,
 ) -> tuple[Claim, ...]:
     """Test every claim about one agent.
 
@@ -241,7 +242,7 @@ def judge_claims(
     the operator declares, present and past, or None when none were given.
     """
     ages = {known.sha256: known.policy.robots.max_age_seconds for known in policies if known.policy}
-    case = _Case(log=log, scope=scope, claim="", bases=Bases(log), max_age_s=ages)
+    case = _Case(log=log, scope=scope, claim="", bases=bases or Bases(log), max_age_s=ages)
     claims: list[Claim] = []
 
     def add(name: str, tests: tuple[Test, ...], *, promised: bool) -> None:

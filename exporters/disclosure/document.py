@@ -19,6 +19,7 @@ from exporters.disclosure.codes import Code, CodeItem, load_code
 from exporters.disclosure.config import Declaration, DisclosureConfig, check_items
 from exporters.disclosure.facts import Fact, collect_facts
 from exporters.disclosure.figures import Figure, Query, Scope, ask
+from exporters.disclosure.list_record import ListEvent, read_list_record
 from exporters.disclosure.sources import (
     ListsInForce,
     PolicyInForce,
@@ -87,6 +88,7 @@ class Disclosure:
     waivers: tuple[WaiverUsed, ...]
     policies: tuple[PolicyInForce, ...]
     lists: tuple[ListsInForce, ...]
+    list_events: tuple[ListEvent, ...]
     segments: tuple[Segment, ...]
     verification: Verification
     withheld: frozenset[str]
@@ -223,6 +225,9 @@ def build_disclosure(
     policies = policies_in_force(log, figures["policies"])
     lists = lists_in_force(log, figures["blocklists"])
     headers = run_headers(log, figures["run_headers"])
+    bases = Bases(log)
+    list_record = read_list_record(log, scope, bases, lists)
+    figures |= list_record.figures
     figures |= _by_purpose(log, scope, policies)
     facts = collect_facts(
         agent=scope.agent, figures=figures, policies=policies, lists=lists, verification=verification, sme=sme
@@ -249,16 +254,20 @@ def build_disclosure(
         facts=facts,
         items=items,
         eu_items=eu_items,
-        claims=judge_claims(log, scope, policies=policies, headers=headers, published=published),
-        waivers=waivers_used(log, scope, Bases(log)),
+        claims=judge_claims(log, scope, policies=policies, headers=headers, published=published, bases=bases),
         policies=policies,
         lists=lists,
+        list_events=list_record.events,
         segments=tuple(segment for segment in segments if segment.id in touched),
         verification=verification,
         withheld=hidden,
         missing=(),
     )
-    return replace(document, missing=tuple(_missing(document)))
+    missing = _missing(document)
+    if list_record.uncounted:
+        why = Missing(subject=list_record.uses.id, why="override_uses", count=list_record.uncounted)
+        missing.append(why)
+    return replace(document, missing=tuple(missing))
 
 
 def _without(figures: dict[str, Figure], hidden: frozenset[str]) -> dict[str, Figure]:

@@ -1,4 +1,4 @@
-"""The sections on what stands behind the numbers: robots.txt, lists, content, domains, log, queries.
+"""The sections on what stands behind the numbers: robots.txt, content, domains, log, queries.
 
 Arranges what the document holds; computes no number of its own, so that every number keeps its query. Pure.
 """
@@ -6,7 +6,7 @@ Arranges what the document holds; computes no number of its own, so that every n
 from __future__ import annotations
 
 from exporters.disclosure.composer import Composer, whole
-from exporters.disclosure.lines import short_digest, span
+from exporters.disclosure.lines import span
 from exporters.disclosure.page import (
     Block,
     Cell,
@@ -51,45 +51,6 @@ def robots_section(c: Composer) -> Section:
             refs=c.refs(figures["robots_files"]),
         ),
     )  # fmt: skip
-
-
-def lists_section(c: Composer) -> Section:
-    """Return the states of the block lists, each list with its weight."""
-    words = c.words
-    blocks: list[Block] = [Paragraph(text=words("lists.intro"), style="lead")]
-    for known in c.document.lists:
-        state = words(
-            "lists.state",
-            digest=short_digest(known.sha256),
-            span=span(words, known.first_us, known.last_us),
-            decisions=words.number(known.decisions),
-        )
-        rows = tuple(
-            (
-                Cell(lines=(Line(text=source.title or source.id), Line(text=source.authority or source.id))),
-                c.text(words.known(f"weight.{source.weight}", source.weight)),
-                c.number(source.entries),
-                c.text(source.dated or words("page.not_recorded")),
-                c.text(short_digest(source.sha256), mono=True),
-            )
-            for source in known.sources
-        )
-        if rows:
-            blocks.append(
-                Table(
-                    caption=state,
-                    headers=(words("table.list"), words("table.weight"), words("table.entries"),
-                             words("table.obtained"), words("table.digest")),
-                    rows=rows,
-                    numeric=(2,),
-                    refs=c.refs(c.document.figures["blocklists"]),
-                )
-            )  # fmt: skip
-        else:
-            blocks.append(
-                Paragraph(text=f"{state} {words(f'missing.{known.problem}')}" if known.problem else state)
-            )
-    return c.section("lists", *blocks)
 
 
 def content_section(c: Composer) -> Section:

@@ -106,7 +106,7 @@ def _policy(words: Wording, row: Row) -> Line:
     )
 
 
-def _dated(words: Wording, text: str) -> str:
+def dated_words(words: Wording, text: str) -> str:
     """Return the day of an ISO time or day in words, or the text itself when it is neither."""
     try:
         return words.day(text[:10])
@@ -123,7 +123,7 @@ def _list(words: Wording, row: Row) -> Line:
             weight=words.known(f"weight.{weight}", str(weight)),
             authority=words("answer.list_authority", authority=str(authority)) if authority else "",
             entries=words.number(_int(entries)),
-            dated=words("answer.list_dated", dated=_dated(words, str(dated))) if dated else "",
+            dated=words("answer.list_dated", dated=dated_words(words, str(dated))) if dated else "",
             digest=short_digest(str(digest)),
         )
     )

@@ -18,12 +18,12 @@ from exporters.disclosure.conduct_sections import (
 from exporters.disclosure.evidence_sections import (
     content_section,
     domains_section,
-    lists_section,
     log_section,
     queries_section,
     robots_section,
 )
 from exporters.disclosure.lines import fact_lines, span
+from exporters.disclosure.list_sections import lists_section
 from exporters.disclosure.page import Alarm, Line, Page, visible
 from exporters.disclosure.rights_sections import waivers_section
 from exporters.disclosure.wording import load_wording

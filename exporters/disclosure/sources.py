@@ -36,7 +36,10 @@ class PolicyInForce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListSource:
-    """One list of a snapshot. `weight` says who recognised the sites; `dated` is an ISO time, or empty."""
+    """One list of a snapshot. `weight` says who recognised the sites; `dated` is an ISO time, or empty.
+
+    `report` is where a wrong entry is reported: what the list says of that, else where it was published.
+    """
 
     id: str
     title: str
@@ -45,6 +48,17 @@ class ListSource:
     sha256: str
     entries: int
     dated: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """One site that the operator freed; `expires` is an ISO day, the last one (UTC)."""
+
+    pattern: str
+    match: str
+    reason: str
+    expires: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +73,7 @@ class ListsInForce:
     first_us: int
     last_us: int
     sources: tuple[ListSource, ...]
+    overrides: tuple[Override, ...] = ()
     problem: str = ""
 
 
@@ -136,35 +151,46 @@ def policies_in_force(log: Log, figure: Figure) -> tuple[PolicyInForce, ...]:
     return tuple(found)
 
 
-def _read_sources(log: Log, sha256: str) -> tuple[tuple[ListSource, ...], str]:
-    """Return the lists that a snapshot's manifest (schema `sekisho.blocklists/1`) names."""
+def _read_sources(log: Log, sha256: str) -> tuple[list[object], str]:
+    """Return the lists that a snapshot's manifest (schema `sekisho.blocklists/1`) names, as it names them."""
     raw = log.document(sha256)
     if raw is None:
-        return (), "document_absent"
+        return [], "document_absent"
     if hashlib.sha256(raw).hexdigest() != sha256:
-        return (), "document_differs"
+        return [], "document_differs"
     try:
         members = json.loads(raw)
     except ValueError:
-        return (), "document_unreadable"
+        return [], "document_unreadable"
     found = members.get("sources") if isinstance(members, dict) else None
-    if not isinstance(found, list):
-        return (), "document_unreadable"
-    sources = []
-    for one in found:
-        declared = one.get("declared") if isinstance(one, dict) else None
-        sources.append(
-            ListSource(
-                id=_words(declared, "id"),
-                title=_words(declared, "title"),
-                weight=_words(declared, "weight"),
-                authority=_words(declared, "authority"),
-                sha256=_words(one, "sha256"),
-                entries=_whole(one.get("entries")) if isinstance(one, dict) else 0,
-                dated=_words(declared, "fetched_at") or _words(declared, "decision_date"),
-            )
+    return (found, "") if isinstance(found, list) else ([], "document_unreadable")
+
+
+def _list_source(one: object) -> ListSource:
+    declared = one.get("declared") if isinstance(one, dict) else None
+    return ListSource(
+        id=_words(declared, "id"),
+        title=_words(declared, "title"),
+        weight=_words(declared, "weight"),
+        authority=_words(declared, "authority"),
+        sha256=_words(one, "sha256"),
+        entries=_whole(one.get("entries")) if isinstance(one, dict) else 0,
+        dated=_words(declared, "fetched_at") or _words(declared, "decision_date"),
+        report=_words(declared, "report_url") or _words(declared, "url"),
+    )
+
+
+def _list_overrides(one: object) -> list[Override]:
+    found = one.get("overrides") if isinstance(one, dict) else None
+    return [
+        Override(
+            pattern=_words(freed, "pattern"),
+            match=_words(freed, "match"),
+            reason=_words(freed, "reason"),
+            expires=_words(freed, "expires"),
         )
-    return tuple(sources), ""
+        for freed in (found if isinstance(found, list) else ())
+    ]
 
 
 def lists_in_force(log: Log, figure: Figure) -> tuple[ListsInForce, ...]:
@@ -178,7 +204,8 @@ def lists_in_force(log: Log, figure: Figure) -> tuple[ListsInForce, ...]:
                 decisions=_whole(decisions),
                 first_us=_whole(first_us),
                 last_us=_whole(last_us),
-                sources=sources,
+                sources=tuple(map(_list_source, sources)),
+                overrides=tuple(freed for one in sources for freed in _list_overrides(one)),
                 problem=problem,
             )
         )

@@ -51,7 +51,7 @@ def judge_piracy(
     blocking = standing_blocks(hits, weights=weights)
     overrides = overriding_hits(hits)
     if blocking and not overrides:
-        evidence = _evidence(blocking[0], hits, note=_why(blocking[0], weights))
+        evidence = _evidence(blocking[0], hits, note=_appeal(blocking[0], _why(blocking[0], weights)))
         return Verdict(rule=RULE, action=Action.SKIP, reason=Reason.PIRACY_LIST, evidence=(evidence,))
     if blocking:
         freed = overrides[0].entry
@@ -71,6 +71,13 @@ def judge_piracy(
 
 def _why(hit: Hit, weights: frozenset[Weight] | Profile) -> str:
     return weights.why(hit.entry, hit.source)[:_MAX_TEXT] if isinstance(weights, Profile) else ""
+
+
+def _appeal(hit: Hit, why: str) -> str:
+    """Return a note with the place that takes complaints about an entry, where one is known."""
+    place = hit.source.report_url or hit.entry.source_url
+    told = f"a wrong entry is reported to {place}" if place else ""
+    return "; ".join(part for part in (why.rstrip("."), told) if part)[:_MAX_TEXT] if told else why
 
 
 def _evidence(deciding: Hit, hits: tuple[Hit, ...], *, note: str) -> Evidence:
