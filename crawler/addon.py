@@ -75,6 +75,7 @@ REPLACED_MIDDLEWARES = (
     "scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware",
 )
 SPIDER_MIDDLEWARES: dict[str, int] = {
+    "crawler.middlewares.links.NofollowMiddleware": 790,
     "crawler.middlewares.links.RecordedUrlLengthMiddleware": 800,
     "crawler.middlewares.links.RecordedDepthMiddleware": 900,
 }

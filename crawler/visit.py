@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from policies.facts import ResponseFacts
     from policies.rules.robots import RobotsReadings
     from policies.signals.page_markers import Page
-    from policies.vocabulary import RequestKind, Verdict
+    from policies.vocabulary import Evidence, RequestKind, Verdict
 
 
 def header_fields(response: Response) -> tuple[tuple[str, str], ...]:
@@ -48,6 +48,7 @@ class Visit:
     head: tuple[Verdict, ...] = ()
     readings: RobotsReadings | None = None
     rights: tuple[Verdict, ...] = ()
+    nofollow: Evidence | None = None  # what forbids to follow the links of its answer
     page: Page | None = None
     judged: bool = False
     digested: tuple[bytes, str] | None = None

@@ -90,6 +90,12 @@ RIGHTS: dict[Reason, Explanation] = {
         "The content was dropped; the element that said so is cited.",
         "内容は破棄されました。根拠となった要素を引用しています。",
     ),
+    Reason.NOFOLLOW: _entry(
+        "The page, or the link itself, asks crawlers not to follow (nofollow).",
+        "ページまたはリンク自体が、リンクをたどらないよう求めています(nofollow)。",
+        "Leave the link out; the same address may still be reached from a page that permits it.",
+        "このリンクはたどらないでください。許可している別のページからは同じアドレスに到達できます。",
+    ),
     Reason.NOAI: _entry(
         "The response says that it, or its images, must not be used for AI (noai, noimageai).",
         "応答が、それ自体または画像の AI への利用を禁じています(noai、noimageai)。",

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     AI_PROHIBITION = "ai_prohibition"
     ROBOTS_NOINDEX = "robots_noindex"
     REFUSED_BY_SPIDER = "refused_by_spider"
+    NOFOLLOW = "nofollow"
     NO_PERMIT = "no_permit"
     LOG_UNAVAILABLE = "log_unavailable"
     # reservations and preferences, wherever they stand

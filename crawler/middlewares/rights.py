@@ -22,6 +22,7 @@ from policies.rights_rules import (
     judge_response_rights,
 )
 from policies.rules.request_rate import longest_pause
+from policies.rules.robots_meta import what_forbids_links
 from policies.signals.licence_links import links_of_response
 from policies.signals.page_markers import open_page
 from policies.vocabulary import Action, Assessment, Reason, RequestKind, Verdict
@@ -155,11 +156,13 @@ class RightsMiddleware:
         if visit.response.body is not response.body:  # it is decoded now
             visit.response = replace(visit.response, body=response.body)
         visit.page = open_page(visit.response, checkpoint.intent.token, self._vendors)
+        now_us = checkpoint.clock.now_us()
+        visit.nofollow = what_forbids_links(
+            visit.response, visit.page, checkpoint.intent.token, now_us=now_us
+        )
         visit.rights = tuple(
             verdict if verdict.action.passes else checkpoint.waive(visit, verdict, passed=Action.KEEP)
-            for verdict in judge_response_rights(
-                visit.response, visit.page, checkpoint.intent, now_us=checkpoint.clock.now_us()
-            )
+            for verdict in judge_response_rights(visit.response, visit.page, checkpoint.intent, now_us=now_us)
         )
         if all(verdict.action.passes for verdict in visit.rights):
             visit.rights += await self._licences(visit)

@@ -22,7 +22,7 @@ from crawler.refusals import Refusals
 from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -83,7 +83,12 @@ class SiteSpider(Spider):
 
     def _links(self, response: TextResponse) -> Iterator[Request]:
         seen: set[str] = set()
-        for href in response.css("a::attr(href), area::attr(href)").getall():
+        unwanted: dict[str, None] = {}
+        for element in response.css("a[href], area[href]"):
+            href = element.attrib["href"]
+            if "nofollow" in element.attrib.get("rel", "").lower().split():
+                unwanted[href] = None
+                continue
             try:
                 target = response.urljoin(href.strip()).split("#", 1)[0]
                 path = urlsplit(target).path.lower()
@@ -104,3 +109,22 @@ class SiteSpider(Spider):
                 )
                 continue
             yield request
+        self._leave_out(response, unwanted, seen)
+
+    def _leave_out(self, response: TextResponse, unwanted: Iterable[str], followed: set[str]) -> None:
+        """Record the links that ask not to be followed, unless another link of the page names them too."""
+        for href in unwanted:
+            try:
+                target = response.urljoin(href.strip()).split("#", 1)[0]
+                if target in followed or not target.startswith(("http://", "https://")):
+                    continue
+                request = Request(target)
+            except ValueError:
+                continue
+            Refusals.of(self.crawler).refuse(
+                request,
+                Reason.NOFOLLOW,
+                source=response.url,
+                note='link with rel="nofollow"',
+                parent_url=response.url,
+            )

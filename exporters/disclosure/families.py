@@ -49,6 +49,7 @@ FAMILIES: Mapping[Family, tuple[Reason, ...]] = MappingProxyType(
             Reason.X_ROBOTS_TAG,
             Reason.ROBOTS_META,
             Reason.NOAI,
+            Reason.NOFOLLOW,
             Reason.ASSET_RIGHTS,
         ),
         Family.PAYWALL: (

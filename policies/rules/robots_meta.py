@@ -4,7 +4,7 @@ Implements https://developers.google.com/search/docs/crawling-indexing/robots-me
 of DeviantArt and Spawning through rows 14 to 17a of `policies/precedence.py`: the headers when the head of a
 response is judged, the elements when its body is. Restrictions for everybody and for our own token add up;
 nothing that permits is looked for. `noimageai` leaves a page's text alone and refuses an image. `nofollow` is
-shown and refuses nothing here: its links are the spider's business (`follows_links`).
+shown and refuses nothing here: `what_forbids_links` says whether the links of a page may be queued.
 Pure: the time is an argument.
 """
 
@@ -30,8 +30,6 @@ from policies.signals.x_robots import DRAFT_FIELD, FIELD, parse_x_robots
 from policies.vocabulary import Action, Evidence, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from policies.facts import ResponseFacts
     from policies.rules.judged_rows import Intent
     from policies.signals.page_markers import Page
@@ -50,6 +48,7 @@ _ROWS = {
 }
 # What speaks of images speaks of the whole response when it is one.
 _IMAGE_ROWS = {NOIMAGEAI: Row.NOAI, NOIMAGEINDEX: Row.NOINDEX}
+_FORBIDS_LINKS = frozenset((NOFOLLOW, "none"))
 _AI_ROWS = frozenset((Row.NOAI, Row.NOIMAGEAI))
 
 
@@ -107,6 +106,23 @@ def judge_robots_page(response: ResponseFacts, page: Page | None, intent: Intent
     return judge_findings(PAGE_RULE, findings, intent, passed=Action.KEEP)
 
 
-def follows_links(statements: Iterable[Statement]) -> bool:
-    """Return whether the links of a response may be queued: not under `nofollow` nor `none`."""
-    return not any(statement.denies and statement.use in {NOFOLLOW, "none"} for statement in statements)
+def what_forbids_links(
+    response: ResponseFacts, page: Page | None, token: str, *, now_us: int
+) -> Evidence | None:
+    """Return the `nofollow` or `none` under which no link of a response may be queued, or None.
+
+    `page` is `open_page(response, token)`; the time (UTC, microseconds) is asked of other directives only.
+    """
+    statements: list[Statement] = []
+    if any(name in _FIELDS for name, _ in response.headers):
+        statements += parse_x_robots(response.headers, token, now_us=now_us)
+    if page is not None:
+        statements += read_meta_robots(page, token, now_us=now_us)
+    for statement in statements:
+        if statement.denies and statement.use in _FORBIDS_LINKS:
+            return Evidence(
+                source="response header" if statement.line is None else response.url,
+                line=statement.line,
+                text=statement.text,
+            )
+    return None

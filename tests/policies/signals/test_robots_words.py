@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from policies.facts import ResponseFacts
 from policies.precedence import switched_by
 from policies.rules.judged_rows import Intent
-from policies.rules.robots_meta import follows_links, judge_robots_header, judge_robots_page
+from policies.rules.robots_meta import judge_robots_header, judge_robots_page, what_forbids_links
 from policies.rules.tdm_reservation import judge_tdm_reservation, judge_tdm_response
 from policies.signals.meta_robots import read_meta_robots
 from policies.signals.page_markers import NO_MARKERS, find_markers, open_page
@@ -257,9 +257,15 @@ def test_a_search_agent_learns_that_no_copy_may_be_stored():
 
 
 def test_links_are_followed_unless_the_response_asks_otherwise():
-    assert follows_links(header("noindex"))
-    assert not follows_links(header("nofollow"))
-    assert not follows_links(header("none"))
+    def forbids(value):
+        return what_forbids_links(response("", ("x-robots-tag", value)), None, "ExampleBot", now_us=NOW)
+
+    assert forbids("noindex") is None
+    assert forbids("otherbot: nofollow") is None
+    assert "NoFollow" in forbids("NoFollow").text
+    assert "none" in forbids("none").text
+    meta = response('<meta name="robots" content="nofollow">')
+    assert what_forbids_links(meta, open_page(meta, "ExampleBot"), "ExampleBot", now_us=NOW).line == 1
 
 
 def test_a_page_with_a_harmless_greeting_to_robots_is_not_opened():
