@@ -1,20 +1,18 @@
 """One segment of a log as its writer sees it: opens it, appends batches in one transaction each, seals it.
 
 Knows the tables and the tree; knows nothing of threads, queues or tickets. Used from one thread at a time.
-Rows go straight to the driver's `executemany`: what SQLAlchemy adds to a statement costs more
-than a row does.
+Rows go straight to the driver (`store.appender`): what SQLAlchemy adds to a statement costs more than a row
+does. What all writers of a log number together is written last, because in PostgreSQL the others wait for it.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID  # noqa: TC003 - dataclass field
 from zlib import compress
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from crawler.decisionlog import encoding, schema, store
 from crawler.decisionlog.custody import Custody
@@ -22,16 +20,15 @@ from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.recovery import recover, seal_segment, unsealed
 from crawler.decisionlog.registry import SegmentHeaded, SegmentOpened
 from crawler.decisionlog.registry_store import RegistryStore
-from crawler.decisionlog.segment_lock import SegmentLock
+from crawler.decisionlog.segment_lock import SegmentLock, take_lock
 from crawler.decisionlog.tree import CompactRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
+    from crawler.decisionlog.place import LogPlace
     from crawler.decisionlog.record import Document
     from crawler.decisionlog.rows import Context, Pending
 
@@ -40,16 +37,6 @@ HEAD_EVERY_LEAVES: Final = 10_000
 CHECKPOINT_EVERY_US: Final = 10_000_000
 _COMPRESS_FROM: Final = 1024  # octets; below, zlib costs more time than it saves space
 _KNOWN_DOCUMENTS: Final = 100_000
-
-
-def _insert(table: Table) -> str:
-    return f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608 - of the schema
-
-
-_RECORD: Final = _insert(schema.record)
-_OPENING: Final = _insert(schema.opening)
-_HEAD: Final = _insert(schema.head)
-_CONTEXT: Final = _insert(schema.context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +58,7 @@ class SegmentStore:
     def __init__(
         self,
         connection: Connection,
-        path: Path,
+        path: LogPlace,
         registry: RegistryStore,
         lock: SegmentLock,
         *,
@@ -86,17 +73,20 @@ class SegmentStore:
         self._registry = registry
         self._lock = lock
         self._raw = store.driver(connection)
+        self._append = store.appender(connection)
+        self._keep = store.keeping(path)
         self._tree = CompactRange()
         self._last_us = opened_us
         self._head_us = opened_us
         self._head_size = 0
         self._signed_us = opened_us
         self._known: set[bytes] = set()
+        self._alone = False
 
     @classmethod
     def open(
         cls,
-        path: Path,
+        path: LogPlace,
         *,
         run_id: str,
         agent: str,
@@ -115,15 +105,16 @@ class SegmentStore:
         connection = store.open_for_writing(path, lock_timeout=lock_timeout)
         lock: SegmentLock | None = None
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            registry = RegistryStore.open(connection, custody or Custody.of(path), now_us=opened_us)
+            store.begin(connection)
+            custody = custody or Custody.of(store.file_of(path))
+            registry = RegistryStore.open(connection, custody, now_us=opened_us)
             _recover_dead(connection, registry, path, now_us=opened_us)
             last = connection.execute(select(func.max(schema.segment.c.id))).scalar()
             number = (last or 0) + 1
             segment = encoding.derive_segment_uuid(
                 number=number, run=run_id, agent=agent, opened_us=opened_us, nonce=nonce
             )
-            lock = SegmentLock.take(path, number)
+            lock = take_lock(path, connection, number)
             if lock is None:
                 raise LogError(f"another process writes segment {number} of {path}: end it, then start again")  # noqa: TRY301 - one place closes
             connection.execute(
@@ -142,13 +133,13 @@ class SegmentStore:
             )
             registry.append(event, now_us=opened_us, segment_id=number)
             registry.checkpoint()
-            connection.exec_driver_sql("COMMIT")
+            store.commit(connection)
             registry.publish()
         except BaseException as error:
             connection.close()  # rolls back
             if lock is not None:
                 lock.release(ended=True)
-            if isinstance(error, (SQLAlchemyError, sqlite3.Error)):
+            if isinstance(error, store.errors()):
                 raise store.explain(error, path, "open a segment in") from error
             raise
         return cls(connection, path, registry, lock, number=number, segment=segment, opened_us=opened_us)
@@ -160,18 +151,23 @@ class SegmentStore:
     def commit(self, batch: Sequence[Pending]) -> None:
         """Append a batch and return when it is durable.
 
-        Raises sqlite3.Error; then the fate of the batch is unknown and the segment must not be used again.
+        Raises the database's errors; then the fate of the batch is unknown and the segment must not be used
+        again.
         """
         raw = self._raw
         raw.execute("BEGIN IMMEDIATE")
+        self._alone = False
         for pending in batch:
             if pending.context.id is None:
                 self._store_context(pending.context)
+        self._append(schema.record, [(*pending.row, pending.context.id) for pending in batch])
+        openings = [pending.opening for pending in batch if pending.opening is not None]
+        if openings:
+            self._append(schema.opening, openings)
+        for pending in batch:
             for digest, document in pending.documents:
                 if digest not in self._known:
                     self._store_document(digest, document)
-        raw.executemany(_RECORD, [(*pending.row, pending.context.id) for pending in batch])
-        raw.executemany(_OPENING, [pending.opening for pending in batch if pending.opening is not None])
         self._tree.extend(pending.leaf for pending in batch)
         self._last_us = batch[-1].ts_us
         if (
@@ -188,7 +184,10 @@ class SegmentStore:
             self._registry.publish()
 
     def finish(self, *, seal: bool) -> SegmentHead:
-        """Write the last head, seal the segment if asked to, close the connection. Raises sqlite3.Error."""
+        """Write the last head, seal the segment if asked to, close the connection.
+
+        Raises the database's errors.
+        """
         head = SegmentHead(
             segment=self.segment, size=self._tree.size, root=self._tree.root(), ts_us=self._last_us
         )
@@ -212,7 +211,7 @@ class SegmentStore:
         self._raw.execute("COMMIT")
         self._registry.publish()
         self._lock.release(ended=seal)
-        store.tidy(self._raw)
+        store.tidy(self._connection)
         self.close()
         return head
 
@@ -222,29 +221,42 @@ class SegmentStore:
         self._lock.release(ended=False)
 
     def _store_context(self, context: Context) -> None:
-        values = (context.agent, context.policy, context.blocklist)
+        agent = context.agent if self._keep is None else self._keep(context.agent)
+        values = (agent, context.policy, context.blocklist)
+        self._number_alone()
         found = self._raw.execute(
             "SELECT id FROM context WHERE agent = ? AND policy_sha256 = ? AND blocklist_sha256 = ?", values
         ).fetchone()
         if found is None:
             found = self._raw.execute("SELECT coalesce(max(id), 0) + 1 FROM context").fetchone()
-            self._raw.execute(_CONTEXT, (found[0], *values))
+            self._append(schema.context, [(found[0], *values)])
         context.id = found[0]
 
     def _store_document(self, digest: bytes, document: Document) -> None:
         body, codec = document.body, "raw"
-        if not self._raw.execute("SELECT 1 FROM document WHERE sha256 = ?", (digest,)).fetchone():
+        kind = document.kind if self._keep is None else self._keep(document.kind)
+        if not self._has_document(digest):
             if len(body) >= _COMPRESS_FROM:
                 packed = compress(body)
                 if len(packed) < len(body):
                     body, codec = packed, "zlib"
-            self._raw.execute(
-                "INSERT INTO document (sha256, kind, size, codec, body) VALUES (?, ?, ?, ?, ?)",
-                (digest, document.kind, len(document.body), codec, body),
-            )
+            self._number_alone()
+            if not self._has_document(digest):  # another writer may have stored it while this one waited
+                number = self._raw.execute("SELECT coalesce(max(id), 0) + 1 FROM document").fetchone()[0]
+                self._append(schema.document, [(number, digest, kind, len(document.body), codec, body)])
         if len(self._known) >= _KNOWN_DOCUMENTS:
             self._known.clear()
         self._known.add(digest)
+
+    def _has_document(self, digest: bytes) -> bool:
+        found = self._raw.execute("SELECT 1 FROM document WHERE sha256 = ?", (digest,)).fetchone()
+        return found is not None
+
+    def _number_alone(self) -> None:
+        """Wait, once a transaction, until no other writer numbers contexts and documents."""
+        if not self._alone:
+            store.number_alone(self._connection)
+            self._alone = True
 
     def _sign(self) -> None:
         """Put the present head into the registry, and sign that."""
@@ -258,15 +270,15 @@ class SegmentStore:
     def _store_head(self) -> None:
         size = self._tree.size
         if self._head_size != size or size == 0:
-            self._raw.execute(_HEAD, (self.number, size, self._tree.root(), self._last_us))
+            self._append(schema.head, [(self.number, size, self._tree.root(), self._last_us)])
         self._head_size = size
         self._head_us = self._last_us
 
 
-def _recover_dead(connection: Connection, registry: RegistryStore, path: Path, *, now_us: int) -> None:
+def _recover_dead(connection: Connection, registry: RegistryStore, path: LogPlace, *, now_us: int) -> None:
     """Seal what writers left that are gone. Raises LogError."""
     for number in unsealed(connection):
-        lock = SegmentLock.take(path, number)
+        lock = take_lock(path, connection, number)
         if lock is not None:
             try:
                 recover(connection, registry, number, now_us=now_us)

@@ -12,7 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode
-from crawler.decisionlog import command_keys
+from crawler.decisionlog import command_keys, command_proof
+from crawler.decisionlog.command_lookup import show_lookup
 from crawler.decisionlog.export import Exporter
 from crawler.decisionlog.location import DEFAULT, log_url
 from crawler.decisionlog.reader import LogReader
@@ -34,6 +35,11 @@ EXAMPLES = (
     "sekisho log show 8d7d5a5e#17                                # one record with its evidence",
     "sekisho log verify                                          # was anything changed or removed?",
     "sekisho log verify --known-checkpoint last-month.checkpoint # … since somebody else has kept this?",
+    "sekisho log lookup example.org                              # when, under which policy, and why",
+    "sekisho log lookup https://example.org/page                 # every record of one URL",
+    "sekisho log prove 8d7d5a5e#17 --out record.proof            # for somebody who does not have the log",
+    "sekisho log prove --host example.org --segment 8d7d5a5e     # … that it was there, or was not",
+    "sekisho log check record.proof --key VKEY                   # what does this prove?",
     "sekisho log head > 2026-11.checkpoint                       # what to publish, or to deposit elsewhere",
     "sekisho log key show                                        # every key that ever signed",
     "sekisho log key rotate --new-key-file new.key --why 'yearly change'",
@@ -61,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_reading(commands, log)
     _add_signing(commands, log)
+    _add_asking(commands, log)
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +125,36 @@ def _add_signing(commands: Actions, log: _Parser) -> None:
     rotate.set_defaults(handler=_rotate)
 
 
+def _add_asking(commands: Actions, log: _Parser) -> None:
+    asked = commands.add_parser(
+        "lookup", parents=[log], help="what the log holds of a host, a domain or a URL", allow_abbrev=False
+    )
+    asked.add_argument("target", metavar="HOST|URL", help="a host stands for its subdomains too")
+    _add_format(asked)
+    asked.set_defaults(handler=_lookup)
+
+    prove = commands.add_parser(
+        "prove", parents=[log], help="a proof of one record or host, for an outsider", allow_abbrev=False
+    )
+    prove.add_argument("place", nargs="?", metavar="SEGMENT#IDX", help="the record")
+    prove.add_argument("--host", help="prove that the segment has this host, or that it has not")
+    prove.add_argument("--segment", help="the segment, for --host")
+    prove.add_argument("--out", metavar="FILE", help="write here (a new file) instead of standard output")
+    prove.set_defaults(handler=_prove)
+
+    check = commands.add_parser("check", help="check a proof, without any log", allow_abbrev=False)
+    check.add_argument("file", metavar="PROOF", help="what `sekisho log prove` wrote")
+    check.add_argument(
+        "--key",
+        action="append",
+        required=True,
+        metavar="VKEY",
+        help="the log's verifier key, or a file with it",
+    )
+    _add_format(check)
+    check.set_defaults(handler=command_proof.check_proof)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked and return the exit code. Raises SekishoError."""
     handler: Callable[[argparse.Namespace], int] = arguments.handler
@@ -138,6 +175,17 @@ def _show(arguments: argparse.Namespace) -> int:
         else:
             print(show_run(reader, what, output))
     return ExitCode.DONE
+
+
+def _lookup(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as reader:
+        print(show_lookup(reader, arguments.target, OutputFormat(arguments.format)))
+    return ExitCode.DONE
+
+
+def _prove(arguments: argparse.Namespace) -> int:
+    with _open(arguments) as reader:
+        return command_proof.prove(reader, arguments)
 
 
 def _head(arguments: argparse.Namespace) -> int:

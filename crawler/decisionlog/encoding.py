@@ -102,7 +102,8 @@ def field_text(value: str | bytes | None) -> bytes:
 class TextFields(dict["str | bytes | None", bytes]):
     """Encoded text fields by value: hosts, reasons and methods repeat, so encode each of them once.
 
-    `irregular` is set when a text had lone surrogates, so that a writer knows to store what was hashed.
+    `irregular` is set when a text had lone surrogates, so that a writer knows to store what was hashed; or
+    what not every table can hold (see `portable_text`).
     """
 
     __slots__ = ("irregular",)
@@ -114,7 +115,7 @@ class TextFields(dict["str | bytes | None", bytes]):
     def __missing__(self, value: str | bytes | None) -> bytes:
         """Encode, and remember what is short."""
         encoded = field_text(value)
-        if isinstance(value, str) and encoded[5:].decode() != value:
+        if isinstance(value, str) and (encoded[5:].decode() != value or "\0" in value or "\ufdd0" in value):
             self.irregular = True
         elif len(encoded) <= _TEXT_CACHE_LENGTH:
             if len(self) >= _TEXT_CACHE_ENTRIES:

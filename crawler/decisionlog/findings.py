@@ -34,6 +34,7 @@ class Problem(StrEnum):
     DOCUMENT_CHANGED = "document_changed"
     DOCUMENT_MISSING = "document_missing"
     FILE_DAMAGED = "file_damaged"
+    FILE_MISSING = "file_missing"
     REGISTRY_CHANGED = "registry_changed"
     REGISTRY_MISSING = "registry_missing"
     CHECKPOINT_WRONG = "checkpoint_wrong"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NEXT_IDX: Final = "(SELECT coalesce(max(idx) + 1, 0) FROM record WHERE segment_id = NEW.segment_id)"
 _SEGMENT_IDENTITY: Final = ("id", "uuid", "run_id", "agent", "schema_ver", "opened_us", "nonce")
 # Rows that go when their segment is pruned; everything else about it stays for ever.
-_PRUNED: Final = ("record", "opening", "head")
+_PRUNED: Final = ("record", "opening", "head", "posting")
 _FOR_EVER: Final = ("meta", "segment", "context", "registry", "checkpoint", "anchor", "rollup",
                     "erasure", "pruning", "discarding")  # fmt: skip
 
@@ -129,13 +129,15 @@ def _registry() -> Iterator[Guard]:
         when=f"{_next('anchor', 'id', 1)} OR NOT EXISTS (SELECT 1 FROM checkpoint WHERE size = NEW.size)",  # noqa: S608 - names of this file
         message="an attestation belongs to a checkpoint and takes the next number",
     )
-    yield Guard(
-        table="rollup",
-        event="INSERT",
-        when="EXISTS (SELECT 1 FROM rollup WHERE host_key = NEW.host_key AND segment_id = NEW.segment_id)"
-        " OR NOT EXISTS (SELECT 1 FROM segment WHERE id = NEW.segment_id AND sealed_us IS NULL)",
-        message="the sums of a segment are written once, when it is sealed",
-    )
+    for table in ("rollup", "posting"):
+        yield Guard(
+            table=table,
+            event="INSERT",
+            when=f"EXISTS (SELECT 1 FROM {table} WHERE host_key = NEW.host_key"  # noqa: S608 - names of this file
+            " AND segment_id = NEW.segment_id)"
+            " OR NOT EXISTS (SELECT 1 FROM segment WHERE id = NEW.segment_id AND sealed_us IS NULL)",
+            message="the sums of a segment are written once, when it is sealed",
+        )
     yield Guard(
         table="erasure",
         event="INSERT",

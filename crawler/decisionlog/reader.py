@@ -6,36 +6,30 @@ as one transaction: keep it short while a crawl is running.
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, select
 
 from crawler.decisionlog import rollup, schema, store
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.record import Document
+from crawler.decisionlog.registry import decode
 from policies.vocabulary import RequestKind, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy.engine import Connection, Row
 
-    from crawler.decisionlog.rollup import HostSum
-
-Value = int | float | str | bytes | None
+    from crawler.decisionlog.place import LogPlace
+    from crawler.decisionlog.registry import Leaf
+    from crawler.decisionlog.rollup import Group, HostSum
+    from crawler.decisionlog.session import Value
 
 PAGE: Final = 5000
-_SELECTING: Final = frozenset((
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_FUNCTION,
-    sqlite3.SQLITE_RECURSIVE,
-))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +129,12 @@ _RECORDS: Final[Select[Any]] = select(
 )  # fmt: skip
 
 
-def _stored(info: SegmentInfo, row: Row[Any]) -> StoredRecord:
+def _stored(segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
     committed = row.url_commit is not None or row.parent_commit is not None
     return StoredRecord(
-        segment=info.segment,
+        segment=segment,
         idx=row.idx,
-        run=info.run,
+        run=run,
         ts_us=row.ts_us,
         mono_ns=row.mono_ns,
         stage=Stage(row.stage),
@@ -191,14 +185,14 @@ def unpack_body(codec: str | bytes, size: int, body: bytes) -> bytes:
 class LogReader:
     """A log, opened for reading only. A context manager; raises LogError, never writes."""
 
-    def __init__(self, connection: Connection, path: Path) -> None:
+    def __init__(self, connection: Connection, path: LogPlace) -> None:
         self.path = path
         self._connection = connection
 
     @classmethod
     def open(cls, url: str, *, lock_timeout: float = store.LOCK_TIMEOUT_S) -> Self:
         """Open the log at `url`. Raises LogError when there is none or it has another format."""
-        path = store.log_path(url)
+        path = store.log_place(url)
         return cls(store.open_for_reading(path, lock_timeout=lock_timeout), path)
 
     def __enter__(self) -> Self:
@@ -219,16 +213,9 @@ class LogReader:
         """Return every segment in the order of opening, without reading its records."""
         found = []
         for row in self._rows(select(schema.segment).order_by(schema.segment.c.id)):
-            ends = self._rows(
-                select(func.min(_R.idx).label("first"), func.max(_R.idx).label("last")).where(
-                    _R.segment_id == row.id
-                )
-            )[0]
-            times = [
-                self._rows(select(_R.ts_us).where(_R.segment_id == row.id, _R.idx == idx))[0].ts_us
-                for idx in (ends.first, ends.last)
-                if idx is not None
-            ]
+            # Two look-ups: asked for together, SQLite would read the whole segment for the two.
+            own = select(_R.idx, _R.ts_us).where(_R.segment_id == row.id).limit(1)
+            ends = [*self._rows(own.order_by(_R.idx)), *self._rows(own.order_by(_R.idx.desc()))]
             heads = self._rows(
                 select(schema.head.c.size, schema.head.c.root)
                 .where(schema.head.c.segment_id == row.id)
@@ -243,9 +230,9 @@ class LogReader:
                     agent=row.agent,
                     schema_version=row.schema_ver,
                     opened_us=row.opened_us,
-                    size=0 if ends.last is None else ends.last + 1,
-                    first_us=times[0] if times else None,
-                    last_us=times[1] if times else None,
+                    size=ends[-1].idx + 1 if ends else 0,
+                    first_us=ends[0].ts_us if ends else None,
+                    last_us=ends[-1].ts_us if ends else None,
                     sealed=row.sealed_us is not None,
                     root=_hex(row.root),
                     head_size=heads[0].size if heads else 0,
@@ -258,6 +245,64 @@ class LogReader:
     def format(self) -> str:
         """The format of the log, such as `sekisho.log/2`."""
         return str(self._rows(select(schema.meta.c.value).where(schema.meta.c.key == "format"))[0][0])
+
+    def newest_checkpoint(self) -> str | None:
+        """Return the newest signed checkpoint of the registry, verbatim; None without one."""
+        if self.format == schema.FORMAT_1:
+            return None
+        column = schema.checkpoint.c
+        rows = self._rows(select(column.note).order_by(column.size.desc()).limit(1))
+        return str(rows[0].note) if rows else None
+
+    def leaves(self, kinds: Collection[str] | None = None) -> Iterator[Leaf]:
+        """Yield the entries of the registry in order, all or those of some kinds. Raises IntegrityError."""
+        if self.format == schema.FORMAT_1:
+            return
+        column, last = schema.registry.c, -1
+        conditions = () if kinds is None else (column.kind.in_(kinds),)
+        while True:
+            rows = self._rows(
+                select(column.idx, column.body)
+                .where(column.idx > last, *conditions)
+                .order_by(column.idx)
+                .limit(PAGE)
+            )
+            for row in rows:
+                try:
+                    yield decode(row.body)
+                except ValueError as error:
+                    raise IntegrityError(
+                        f"{self.path}: entry {row.idx} of the registry was changed: {error};"
+                        " run `sekisho log verify`"
+                    ) from error
+            if len(rows) < PAGE:
+                return
+            last = rows[-1].idx
+
+    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """Return the rows of a statement on the tables. Raises LogError."""
+        return self._rows(statement)
+
+    def groups(self, number: int, *where: ColumnElement[bool]) -> list[Group]:
+        """Return a segment's records by host and verdict, all or those of some. Raises LogError."""
+        with store.explained(self.path, "read"):
+            return list(rollup.grouped(self._connection, number, *where))
+
+    def at(self, number: int, places: Sequence[int]) -> Iterator[StoredRecord]:
+        """Yield the records of a segment at these indices, in order. Raises IntegrityError."""
+        name = self._rows(select(schema.segment).where(schema.segment.c.id == number))[0]
+        segment = UUID(name.uuid)
+        for row in self._rows(_RECORDS.where(_R.segment_id == number, _R.idx.in_(places)).order_by(_R.idx)):
+            yield self._checked(segment, name.run_id, row)
+
+    def _checked(self, segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
+        try:
+            return _stored(segment, run, row)
+        except (ValueError, AttributeError) as error:
+            raise IntegrityError(
+                f"{self.path}: record {segment}#{row.idx} is not what a writer writes:"
+                f" {error}; run `sekisho log verify`"
+            ) from error
 
     def host_sums(self, number: int) -> list[HostSum]:
         """Return a segment's sums by host as they are stored. Raises ValueError on what no writer wrote."""
@@ -304,14 +349,7 @@ class LogReader:
                     .limit(page)
                 )
                 for row in rows:
-                    try:
-                        stored = _stored(info, row)
-                    except (ValueError, AttributeError) as error:
-                        raise IntegrityError(
-                            f"{self.path}: record {info.segment}#{row.idx} is not what a writer writes:"
-                            f" {error}; run `sekisho log verify`"
-                        ) from error
-                    yield stored
+                    yield self._checked(info.segment, info.run, row)
                 if len(rows) < page:
                     break
                 last = rows[-1].idx
@@ -338,15 +376,10 @@ class LogReader:
                 f"{self.path}: document {sha256} was changed: {error}; run `sekisho log verify`"
             ) from error
 
-    def query(self, sql: str, params: Sequence[Value] | Mapping[str, Value] = ()) -> list[tuple[Value, ...]]:
+    def query(self, sql: str, params: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
         """Return the rows of one SELECT, usually on the view `decisions`. Raises LogError on all else."""
-        raw = store.driver(self._connection)
-        raw.set_authorizer(
-            lambda action, *_: sqlite3.SQLITE_OK if action in _SELECTING else sqlite3.SQLITE_DENY
-        )
         try:
-            return raw.execute(sql, params).fetchall()
-        except sqlite3.Error as error:
-            raise LogError(f"{self.path}: the query failed: {error}: {' '.join(sql.split())}") from error
-        finally:
-            raw.set_authorizer(None)
+            return store.select(self._connection, sql, params)
+        except store.errors() as error:
+            detail = " ".join(str(getattr(error, "orig", None) or error).split())
+            raise LogError(f"{self.path}: the query failed: {detail}: {' '.join(sql.split())}") from error

@@ -17,6 +17,7 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from ipaddress import ip_address
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 import rfc8785
@@ -26,12 +27,15 @@ from crawler.decisionlog import schema
 from crawler.decisionlog.tree import CompactRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, RowMapping
+    from sqlalchemy.sql import ColumnElement
 
 LABEL: Final = b"sekisho.rollup\x00"
 _BATCH: Final = 1000
+_FETCH: Final = 10_000
+_SEVEN: Final = 0x7F
 _COUNTS: Final = {
     ("request", "fetch"): "n_fetch",
     ("request", "skip"): "n_skip",
@@ -39,6 +43,9 @@ _COUNTS: Final = {
     ("response", "keep"): "n_keep",
     ("response", "skip"): "n_drop",
 }
+
+
+_STORED: Final = tuple(column.name for column in schema.rollup.columns if column.name != "segment_id")
 
 
 def host_key(host: str) -> str:
@@ -133,8 +140,8 @@ def root_of(rows: Iterable[HostSum]) -> bytes:
     return CompactRange(row.leaf for row in rows).root()
 
 
-def grouped(connection: Connection, number: int) -> Iterator[Group]:
-    """Yield the groups of a segment from its records."""
+def grouped(connection: Connection, number: int, *where: ColumnElement[bool]) -> Iterator[Group]:
+    """Yield the groups of a segment from its records, all or those of some."""
     record, context = schema.record.c, schema.context.c
     keys = (record.host, record.stage, record.verdict, record.reason, context.policy_sha256)
     for row in connection.execute(
@@ -147,14 +154,66 @@ def grouped(connection: Connection, number: int) -> Iterator[Group]:
             func.max(record.idx),
         )
         .join_from(schema.record, schema.context, context.id == record.context_id)
-        .where(record.segment_id == number, record.host.is_not(None))
+        .where(record.segment_id == number, record.host.is_not(None), *where)
         .group_by(*keys)
     ):
         yield Group(*row)
 
 
+def pack_places(indices: Iterable[int]) -> bytes:
+    """Return ascending indices as differences, each in unsigned LEB128 (DWARF 5 section 7.6)."""
+    out, before = bytearray(), -1
+    for idx in indices:
+        rest = idx - before - 1
+        before = idx
+        while rest > _SEVEN:
+            out.append(rest & _SEVEN | 0x80)
+            rest >>= 7
+        out.append(rest)
+    return bytes(out)
+
+
+def unpack_places(octets: bytes) -> Iterator[int]:
+    """Yield the indices. Raises ValueError when the octets end within one."""
+    before, value, shift = -1, 0, 0
+    for octet in octets:
+        value |= (octet & _SEVEN) << shift
+        shift += 7
+        if not octet & 0x80:
+            before += value + 1
+            yield before
+            value = shift = 0
+    if shift:
+        raise ValueError("the places of a host are cut off")
+
+
+def _write_postings(connection: Connection, number: int) -> None:
+    """Store where the records of each host are; the database sorts, so that memory stays small."""
+    record = schema.record.c
+    rows = connection.execute(
+        select(record.host, record.idx)
+        .where(record.segment_id == number, record.host.is_not(None))
+        .order_by(record.host, record.idx),
+        execution_options={"yield_per": _FETCH},
+    )
+    batch: list[dict[str, object]] = []
+    for host, found in groupby(rows, key=lambda row: row.host):
+        places = pack_places(row.idx for row in found)
+        batch.append({"host_key": host_key(host), "segment_id": number, "places": places})
+        if len(batch) >= _BATCH:
+            _flush_postings(connection, batch)
+            batch = []
+    _flush_postings(connection, batch)
+
+
+def _flush_postings(connection: Connection, batch: list[dict[str, object]]) -> None:
+    if batch:
+        connection.execute(insert(schema.posting), batch)
+
+
 def write_rollup(connection: Connection, number: int) -> tuple[int, bytes]:
     """Store the sums of a segment that is about to be sealed; return how many, and their root."""
+    _write_postings(connection, number)
     rows = sums(grouped(connection, number))
     values = [
         {
@@ -179,13 +238,14 @@ def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
 
 def stored(connection: Connection, number: int) -> list[HostSum]:
     """Return the stored rows of a segment, in order. Raises ValueError on what no writer wrote."""
-    names = [column.name for column in schema.rollup.columns if column.name != "segment_id"]
     found = connection.execute(
-        select(*(schema.rollup.c[name] for name in names)).where(schema.rollup.c.segment_id == number)
+        select(*(schema.rollup.c[name] for name in _STORED)).where(schema.rollup.c.segment_id == number)
     ).mappings()
-    rows = []
-    for row in found:
-        reasons, policies = _parsed(row["reasons"]), _parsed(row["policies"])
-        given = {**row, "reasons": tuple(sorted(reasons.items())), "policies": tuple(policies)}
-        rows.append(HostSum(**given))
-    return sorted(rows, key=lambda one: one.host_key.encode())
+    return sorted(map(parsed_sum, found), key=lambda one: one.host_key.encode())
+
+
+def parsed_sum(row: Mapping[str, Any] | RowMapping) -> HostSum:
+    """Return a stored row. Raises ValueError or TypeError on what no writer wrote."""
+    reasons, policies = _parsed(row["reasons"]), _parsed(row["policies"])
+    given = {name: row[name] for name in _STORED}
+    return HostSum(**given | {"reasons": tuple(sorted(reasons.items())), "policies": tuple(policies)})

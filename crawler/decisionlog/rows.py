@@ -80,17 +80,29 @@ def _storable(url: str, octets: bytes) -> str | bytes:
     return url
 
 
-def _regular(value: Value) -> Value:
-    return encoding.text_octets(value).decode() if isinstance(value, str) else value
+def _regular(value: Value, keep: Callable[[str], str] | None) -> Value:
+    if not isinstance(value, str):
+        return value
+    text = encoding.text_octets(value).decode()
+    return text if keep is None else keep(text)
 
 
 class RowMaker:
     """Makes the rows of one segment, in order of index. Not thread-safe: its caller holds a lock."""
 
-    def __init__(self, number: int, segment: UUID, *, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        number: int,
+        segment: UUID,
+        *,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        keep: Callable[[str], str] | None = None,
+    ) -> None:
         self._number = number
         self._clock = clock
         self._entropy = entropy
+        self._keep = keep  # what a text becomes where not every text can be stored
         self._encoder = encoding.RecordEncoder(segment)
         self._contexts: dict[tuple[str, str, str], Context] = {}
         self._salts = b""
@@ -124,7 +136,7 @@ class RowMaker:
         except struct.error as error:
             raise ValueError(f"a number of the entry does not fit in 64 bits: {error}") from error
         if self._encoder.texts.irregular:
-            fields = tuple(_regular(value) for value in fields)
+            fields = tuple(_regular(value, self._keep) for value in fields)
             self._encoder.texts.irregular = False
         pending.leaf = sha256(b"\x00" + data).digest()
         pending.row = (self._number, *times, *fields, pending.leaf)

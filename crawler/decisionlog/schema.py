@@ -5,7 +5,7 @@ Format 2 is format 1 with the tables from `registry` on: records are the same to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -19,25 +19,66 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.types import UserDefinedType
+from sqlalchemy.dialects.postgresql import TEXT
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from crawler.decisionlog.guards import sqlite_statements
+from crawler.decisionlog.portable_text import MARK, read_text, read_url, stored_text, stored_url
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Connection, Dialect
 
 FORMAT: Final = "sekisho.log/2"
 FORMAT_1: Final = "sekisho.log/1"  # without registry: read and verified, no longer written
 APPLICATION_ID: Final = 0x53454B49  # "SEKI", shown by file(1)
 
 
-class _TextOrOctets(UserDefinedType[Any]):
+class _Text(TypeDecorator[str]):
+    """A text. PostgreSQL orders it by its octets, as SQLite does, and keeps it as `portable_text` says."""
+
+    impl = Text
+    cache_ok = True
+    read: ClassVar[Callable[[str], str | bytes]] = staticmethod(read_text)
+    stored: ClassVar[Callable[[Any], str]] = staticmethod(stored_text)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that the engine has for it."""
+        return TEXT(collation="C") if dialect.name == "postgresql" else dialect.type_descriptor(Text())
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """Return what a value becomes on its way to the table: nothing else in SQLite."""
+        if dialect.name != "postgresql":
+            return None
+        return lambda value: None if value is None else type(self).stored(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return what a value becomes on its way from the table."""
+        if dialect.name != "postgresql":
+            return None
+        return lambda value: None if value is None else type(self).read(value)
+
+
+class _AnyText(UserDefinedType[Any]):
     """SQLite's ANY: a URL that is no valid Unicode is kept as octets, every other one as text."""
 
     cache_ok = True
 
     def get_col_spec(self, **_: object) -> str:
         return "ANY"
+
+
+class _Url(_Text):
+    """A URL: a text, or octets when it is no valid Unicode."""
+
+    cache_ok = True
+    read: ClassVar[Callable[[str], str | bytes]] = staticmethod(read_url)
+    stored: ClassVar[Callable[[Any], str]] = staticmethod(stored_url)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that the engine has for it."""
+        return super().load_dialect_impl(dialect) if dialect.name == "postgresql" else _AnyText()
 
 
 _Int = BigInteger().with_variant(Integer(), "sqlite")
@@ -48,18 +89,18 @@ metadata = MetaData()
 
 meta = Table(
     "meta", metadata,
-    Column("key", Text, primary_key=True, nullable=False),
-    Column("value", Text, nullable=False),
+    Column("key", _Text, primary_key=True, nullable=False),
+    Column("value", _Text, nullable=False),
     **_CLUSTERED,
 )  # fmt: skip
 
 document = Table(
     "document", metadata,
-    Column("id", _Int, primary_key=True),
+    Column("id", _Int, primary_key=True, autoincrement=False),
     Column("sha256", LargeBinary, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", _Text, nullable=False),
     Column("size", _Int, nullable=False),  # octets before compression
-    Column("codec", Text, nullable=False),  # raw or zlib
+    Column("codec", _Text, nullable=False),  # raw or zlib
     Column("body", LargeBinary, nullable=False),
     UniqueConstraint("sha256"),
     **_STRICT,
@@ -67,10 +108,10 @@ document = Table(
 
 segment = Table(
     "segment", metadata,
-    Column("id", _Int, primary_key=True),  # 1, 2, 3 … without gaps
-    Column("uuid", Text, nullable=False),
-    Column("run_id", Text, nullable=False),
-    Column("agent", Text, nullable=False),
+    Column("id", _Int, primary_key=True, autoincrement=False),  # 1, 2, 3 … without gaps
+    Column("uuid", _Text, nullable=False),
+    Column("run_id", _Text, nullable=False),
+    Column("agent", _Text, nullable=False),
     Column("schema_ver", _Int, nullable=False),
     Column("opened_us", _Int, nullable=False),
     Column("nonce", LargeBinary, nullable=False),
@@ -84,8 +125,8 @@ segment = Table(
 # Agent, policy and lists hardly ever change within a run: one row instead of 100 octets in every record.
 context = Table(
     "context", metadata,
-    Column("id", _Int, primary_key=True),
-    Column("agent", Text, nullable=False),
+    Column("id", _Int, primary_key=True, autoincrement=False),
+    Column("agent", _Text, nullable=False),
     Column("policy_sha256", LargeBinary, nullable=False),
     Column("blocklist_sha256", LargeBinary, nullable=False),
     **_STRICT,
@@ -97,13 +138,13 @@ record = Table(
     Column("idx", _Int, nullable=False),
     Column("ts_us", _Int, nullable=False),
     Column("mono_ns", _Int, nullable=False),
-    Column("stage", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("kind", Text),
-    Column("method", Text, nullable=False),
-    Column("host", Text),
-    Column("domain", Text),
+    Column("stage", _Text, nullable=False),
+    Column("verdict", _Text, nullable=False),
+    Column("reason", _Text, nullable=False),
+    Column("kind", _Text),
+    Column("method", _Text, nullable=False),
+    Column("host", _Text),
+    Column("domain", _Text),
     Column("url_commit", LargeBinary),
     Column("parent_commit", LargeBinary),
     Column("basis_sha256", LargeBinary),
@@ -112,8 +153,8 @@ record = Table(
     Column("status", _Int),
     Column("size", _Int),
     Column("body_sha256", LargeBinary),
-    Column("media_type", Text),
-    Column("error", Text),
+    Column("media_type", _Text),
+    Column("error", _Text),
     Column("leaf_hash", LargeBinary, nullable=False),
     Column("context_id", _Int, nullable=False),
     PrimaryKeyConstraint("segment_id", "idx"),
@@ -125,8 +166,8 @@ opening = Table(
     "opening", metadata,
     Column("segment_id", _Int, nullable=False),
     Column("idx", _Int, nullable=False),
-    Column("url", Text().with_variant(_TextOrOctets(), "sqlite")),
-    Column("parent_url", Text().with_variant(_TextOrOctets(), "sqlite")),
+    Column("url", _Url),
+    Column("parent_url", _Url),
     Column("salt", LargeBinary, nullable=False),
     PrimaryKeyConstraint("segment_id", "idx"),
     **_CLUSTERED,
@@ -144,33 +185,35 @@ head = Table(
 # The tree in which segments open and close. `body` is what is hashed; the columns before it repeat members.
 registry = Table(
     "registry", metadata,
-    Column("idx", _Int, primary_key=True),  # 0, 1, 2 … without gaps
+    Column("idx", _Int, primary_key=True, autoincrement=False),  # 0, 1, 2 … without gaps
     Column("ts_us", _Int, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("kind", _Text, nullable=False),
     Column("segment_id", _Int),
     Column("body", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
+    Index("registry_of_kind", "kind", "idx"),
+    Index("registry_of_segment", "segment_id", "kind"),
     **_STRICT,
 )  # fmt: skip
 
 # Signed heads of the registry: C2SP signed notes, verbatim.
 checkpoint = Table(
     "checkpoint", metadata,
-    Column("size", _Int, primary_key=True),  # leaves of the registry that it covers
+    Column("size", _Int, primary_key=True, autoincrement=False),  # leaves of the registry that it covers
     Column("ts_us", _Int, nullable=False),  # time of the last of them
     Column("root", LargeBinary, nullable=False),
-    Column("note", Text, nullable=False),
+    Column("note", _Text, nullable=False),
     **_STRICT,
 )  # fmt: skip
 
 # What others attested of a checkpoint: RFC 3161 tokens, cosignatures of witnesses.
 anchor = Table(
     "anchor", metadata,
-    Column("id", _Int, primary_key=True),
+    Column("id", _Int, primary_key=True, autoincrement=False),
     Column("size", _Int, nullable=False),  # of the checkpoint
     Column("ts_us", _Int, nullable=False),  # when it was received
-    Column("kind", Text, nullable=False),  # rfc3161 or cosignature
-    Column("name", Text, nullable=False),  # address of the authority, or name of the witness
+    Column("kind", _Text, nullable=False),  # rfc3161 or cosignature
+    Column("name", _Text, nullable=False),  # address of the authority, or name of the witness
     Column("body", LargeBinary, nullable=False),
     **_STRICT,
 )  # fmt: skip
@@ -178,21 +221,31 @@ anchor = Table(
 # Sums by host of a segment, written when it is sealed; their root is in the seal's leaf.
 rollup = Table(
     "rollup", metadata,
-    Column("host_key", Text, nullable=False),  # reversed labels: org.example.
+    Column("host_key", _Text, nullable=False),  # reversed labels: org.example.
     Column("segment_id", _Int, nullable=False),
     Column("n_fetch", _Int, nullable=False),
     Column("n_skip", _Int, nullable=False),
     Column("n_defer", _Int, nullable=False),
     Column("n_keep", _Int, nullable=False),
     Column("n_drop", _Int, nullable=False),
-    Column("reasons", Text, nullable=False),  # canonical JSON: reason to count
-    Column("policies", Text, nullable=False),  # canonical JSON: digests in hex, sorted
+    Column("reasons", _Text, nullable=False),  # canonical JSON: reason to count
+    Column("policies", _Text, nullable=False),  # canonical JSON: digests in hex, sorted
     Column("first_us", _Int, nullable=False),
     Column("last_us", _Int, nullable=False),
     Column("first_idx", _Int, nullable=False),
     Column("last_idx", _Int, nullable=False),
     PrimaryKeyConstraint("host_key", "segment_id"),
     Index("rollup_of_segment", "segment_id", "host_key"),
+    **_CLUSTERED,
+)  # fmt: skip
+
+# Where the records of a host are: an index, checked against the sums whenever it is used, no evidence itself.
+posting = Table(
+    "posting", metadata,
+    Column("host_key", _Text, nullable=False),
+    Column("segment_id", _Int, nullable=False),
+    Column("places", LargeBinary, nullable=False),  # indices as differences in LEB128
+    PrimaryKeyConstraint("host_key", "segment_id"),
     **_CLUSTERED,
 )  # fmt: skip
 
@@ -208,7 +261,7 @@ erasure = Table(
 
 pruning = Table(
     "pruning", metadata,
-    Column("segment_id", _Int, primary_key=True),
+    Column("segment_id", _Int, primary_key=True, autoincrement=False),
     Column("registry_idx", _Int, nullable=False),
     **_STRICT,
 )  # fmt: skip
@@ -220,37 +273,49 @@ discarding = Table(
     **_CLUSTERED,
 )  # fmt: skip
 
-SINCE_2: Final = (registry, checkpoint, anchor, rollup, erasure, pruning, discarding)
+SINCE_2: Final = (registry, checkpoint, anchor, rollup, posting, erasure, pruning, discarding)
 
 
-def _hex(column: str) -> str:
-    return f"lower(hex({column}))"
-
-
-def _hex_or_null(column: str) -> str:
-    return f"CASE WHEN {column} IS NOT NULL THEN {_hex(column)} END"
-
-
-def _url(column: str) -> str:
-    return f"CASE typeof({column}) WHEN 'blob' THEN 'x-octets:' || {_hex(column)} ELSE {column} END"
+# One statement a table, made once: appending is the path that is hot.
+INSERT: Final = {
+    table: f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608 - names of this file
+    for table in metadata.tables.values()
+}
 
 
 # Documented in README.md: exporters print their queries against it, so that anybody can repeat them.
-VIEW: Final = f"""
+def _view(*, hex_of: str, url_of: str) -> str:
+    """Return the view for an engine's way to write octets in hex, and a URL that may be octets."""
+
+    def digest(column: str) -> str:
+        return f"CASE WHEN {column} IS NOT NULL THEN {hex_of.format(column)} END"
+
+    return f"""
 CREATE VIEW decisions AS
 SELECT s.uuid AS segment, r.idx AS idx, s.run_id AS run, r.ts_us AS ts_us,
        r.stage AS stage, r.verdict AS verdict, r.reason AS reason, r.kind AS kind, r.method AS method,
-       {_url("o.url")} AS url, {_url("o.parent_url")} AS parent_url,
+       {url_of.format("o.url")} AS url, {url_of.format("o.parent_url")} AS parent_url,
        r.host AS host, r.domain AS domain, c.agent AS agent,
-       r.status AS status, r.size AS size, {_hex_or_null("r.body_sha256")} AS body_sha256,
+       r.status AS status, r.size AS size, {digest("r.body_sha256")} AS body_sha256,
        r.media_type AS media_type, r.error AS error, r.ref_idx AS ref_idx, r.attempt AS attempt,
-       {_hex("c.policy_sha256")} AS policy_sha256, {_hex("c.blocklist_sha256")} AS blocklist_sha256,
-       {_hex_or_null("r.basis_sha256")} AS basis_sha256, {_hex("r.leaf_hash")} AS leaf_hash
+       {hex_of.format("c.policy_sha256")} AS policy_sha256,
+       {hex_of.format("c.blocklist_sha256")} AS blocklist_sha256,
+       {digest("r.basis_sha256")} AS basis_sha256, {hex_of.format("r.leaf_hash")} AS leaf_hash
   FROM record r
   JOIN segment s ON s.id = r.segment_id
   JOIN context c ON c.id = r.context_id
   LEFT JOIN opening o ON o.segment_id = r.segment_id AND o.idx = r.idx
 """  # noqa: S608 - names of this file
+
+
+VIEW: Final = _view(
+    hex_of="lower(hex({0}))",
+    url_of="CASE typeof({0}) WHEN 'blob' THEN 'x-octets:' || lower(hex({0})) ELSE {0} END",
+)
+POSTGRES_VIEW: Final = _view(
+    hex_of="encode({0}, 'hex')",
+    url_of="CASE WHEN left({0}, 2) = '" + MARK + "x' THEN 'x-octets:' || substr({0}, 3) ELSE {0} END",
+).replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
 
 
 def create(connection: Connection) -> None:

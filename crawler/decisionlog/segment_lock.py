@@ -1,7 +1,8 @@
-"""Says of a segment in an SQLite log that its writer lives: an exclusive flock(2) on a small file beside it.
+"""Says of a segment that its writer lives: a lock that goes with the writer, however that ends.
 
-The file is `sekisho.db.writer-7` for segment number 7. It is taken before the segment's row can be seen, and
-goes with the writer, however that ends: a segment that is not sealed and not locked has no writer any more.
+In an SQLite log it is an exclusive flock(2) on a small file beside it, `sekisho.db.writer-7` for segment
+number 7; in PostgreSQL an advisory lock of the writer's session. It is taken before the segment's row can be
+seen: a segment that is not sealed and not locked has no writer any more.
 """
 
 from __future__ import annotations
@@ -9,16 +10,48 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
 
+from crawler.decisionlog import store, store_postgres
 from crawler.decisionlog.errors import LogError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from sqlalchemy.engine import Connection
+
+    from crawler.decisionlog.place import LogPlace
 
 
-class SegmentLock:
-    """A held lock. Make it with `take`."""
+class SegmentLock(Protocol):
+    """A held lock."""
+
+    def release(self, *, ended: bool) -> None:
+        """Let go; `ended` says that no writer will ask for this segment again."""
+
+
+def take_lock(place: LogPlace, connection: Connection, number: int) -> SegmentLock | None:
+    """Lock a segment, or return None when its writer lives. Raises LogError."""
+    if isinstance(place, Path):
+        return _FileLock.take(place, number)
+    return _SessionLock(connection, number) if store_postgres.take_segment(connection, number) else None
+
+
+class _SessionLock:
+    """A lock of a PostgreSQL session."""
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self._connection = connection
+        self._number = number
+
+    def release(self, *, ended: bool) -> None:  # noqa: ARG002 - nothing stays that could be removed
+        """Let go, unless the session is over, and the lock with it."""
+        if not self._connection.closed:
+            with suppress(*store.errors()):
+                store_postgres.release_segment(self._connection, self._number)
+
+
+class _FileLock:
+    """A lock on a file. Make it with `take`."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path

@@ -11,8 +11,9 @@ from policies.reasons import explain_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from uuid import UUID
 
-    from crawler.decisionlog.reader import LogReader, RunInfo, SegmentInfo
+    from crawler.decisionlog.reader import LogReader, RunInfo, SegmentInfo, StoredRecord
 
 RUNS: Final = "sekisho.log-runs/1"
 RUN: Final = "sekisho.log-run/1"
@@ -133,17 +134,28 @@ def show_run(reader: LogReader, name: str, output: OutputFormat) -> str:
     )
 
 
-def show_record(reader: LogReader, place: str, output: OutputFormat) -> str:
-    """Return one record, named `segment#idx`; the segment may be shortened. Raises UsageError."""
-    name, _, number = place.partition("#")
+def find_segment(reader: LogReader, name: str) -> UUID:
+    """Return the one segment whose UUID begins so. Raises UsageError."""
     segments = [part.segment for part in reader.segments() if str(part.segment).startswith(name)]
     if len(segments) != 1 or not name:
         why = "more than one segment begins" if segments and name else "no segment begins"
         raise UsageError(f"{why} with {name!r}; `sekisho log show` lists them")
-    record = reader.record(segments[0], int(number)) if number.isascii() and number.isdigit() else None
+    return segments[0]
+
+
+def find_record(reader: LogReader, place: str) -> StoredRecord:
+    """Return the record that is named `segment#idx`; the segment may be shortened. Raises UsageError."""
+    name, _, number = place.partition("#")
+    segment = find_segment(reader, name)
+    record = reader.record(segment, int(number)) if number.isascii() and number.isdigit() else None
     if record is None:
-        raise UsageError(f"segment {segments[0]} has no record {number!r}; `sekisho log show` lists sizes")
-    members = Exporter(reader).members(record)
+        raise UsageError(f"segment {segment} has no record {number!r}; `sekisho log show` lists sizes")
+    return record
+
+
+def show_record(reader: LogReader, place: str, output: OutputFormat) -> str:
+    """Return one record, named `segment#idx`; the segment may be shortened. Raises UsageError."""
+    members = Exporter(reader).members(find_record(reader, place))
     if output is OutputFormat.JSON:
         return as_json(RECORD, {"record": members})
     if output is OutputFormat.JSONL:

@@ -1,251 +1,165 @@
-"""Opens the database of a log: where it is, whether this SQLite may be trusted with it, what is in it.
+"""Opens a log, whichever engine keeps it, and says in one line what is wrong with it.
 
-WAL is used only where the SQLite that is really linked has the WAL-reset fix
-(https://www.sqlite.org/wal.html#the_wal_reset_bug); every other version gets a rollback journal. There the
-commit is the overwriting of the journal's header (`journal_mode=PERSIST`), which `synchronous=FULL` syncs:
-an answered commit cannot roll back after a power cut. Deleting the journal promises that with EXTRA only
-(https://www.sqlite.org/pragma.html#pragma_synchronous) and costs more. PRAGMAs are read back.
+Everything above uses the names of this file and SQLAlchemy's `Connection`; what differs between the engines
+is in `store_sqlite` and `store_postgres`. SQLAlchemy Core statements on the tables of `schema` work on both.
+For statements of one's own, `driver(connection)` is a `Session` with `?` for parameters. A transaction is
+begun with `begin(connection)` and ended by `commit(connection)`; whoever numbers what all writers share calls
+`number_alone(connection)` in it first.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
-from sqlalchemy import URL, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
-
-from crawler.decisionlog import schema
-from crawler.decisionlog.errors import IntegrityError, LogError
+from crawler.decisionlog import schema, store_postgres, store_sqlite
+from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.place import LogPlace, Server, log_place
+from crawler.decisionlog.portable_text import stored_text
+from crawler.decisionlog.session import PostgresSession, Session, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
+__all__ = ["LogPlace", "Server", "Session", "Value", "log_place"]
+
 LOCK_TIMEOUT_S: Final = 60.0
-_ROLLBACK: Final = "persist"
-
-_ADVICE: Final = {
-    sqlite3.SQLITE_FULL: "the disk is full: free space, then start again (a new segment is opened)",
-    sqlite3.SQLITE_READONLY: "it cannot be written: give this user write access to the file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened or made: check that its folder exists and may be written",
-    sqlite3.SQLITE_NOTADB: "it is not a database: name another file with SEKISHO_LOG or --log",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: keep it as evidence, restore a copy, or name a new file",
-    sqlite3.SQLITE_BUSY: "another process has held it locked for too long: end that process or wait for it",
-    sqlite3.SQLITE_LOCKED: "another connection has it locked: end that process or wait for it",
-    sqlite3.SQLITE_IOERR: "the disk reported an error: check the disk and its free space, then start again",
-    sqlite3.SQLITE_PERM: "access is denied: give this user access to the file and its folder",
-    sqlite3.SQLITE_AUTH: "only SELECT statements may be run against a log",
-}
-
-
-def wal_is_safe(version: tuple[int, int, int]) -> bool:
-    """Whether this SQLite has the fix of the WAL-reset bug: 3.51.3, or its backports 3.50.7 and 3.44.6."""
-    major_minor, patch = version[:2], version[2]
-    return (
-        version >= (3, 51, 3)
-        or (major_minor == (3, 50) and patch >= 7)  # noqa: PLR2004 - the published patch levels
-        or (major_minor == (3, 44) and patch >= 6)  # noqa: PLR2004 - as above
-    )
-
-
-def explain(error: BaseException, path: Path, doing: str) -> LogError:
-    """Return the one readable line for an error of the database."""
-    cause = error.orig if isinstance(error, SQLAlchemyError) and hasattr(error, "orig") else error
-    code = getattr(cause, "sqlite_errorcode", None)
-    advice = _ADVICE.get(code & 0xFF, "") if isinstance(code, int) else ""
-    detail = str(cause) or type(cause).__name__
-    damaged = code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT
-    kind = IntegrityError if damaged or isinstance(cause, UnicodeError) else LogError
-    return kind(f"cannot {doing} the log {path}: {detail}" + (f"; {advice}" if advice else ""))
+_WRITABLE: Final = frozenset({schema.FORMAT})
+_READABLE: Final = frozenset({schema.FORMAT, schema.FORMAT_1})
 
 
 def log_path(url: str) -> Path:
-    """Return the file that a log URL names. Raises LogError when it names none that this version can use."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise LogError(
-            f"{url!r} is not a log URL: write sqlite:///file.db (relative) or sqlite:////folder/file.db"
-        ) from None
-    if parsed.get_backend_name() == "postgresql":
-        raise LogError("this version writes and reads SQLite logs only: use sqlite:///file.db")
-    if parsed.get_backend_name() != "sqlite" or parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise LogError(f"no log can be kept in {parsed.drivername}: use sqlite:///file.db")
-    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
-        raise LogError(
-            f"{url!r} names no file; a log in memory would not outlive the run: use sqlite:///file.db"
-        )
-    if parsed.query:
-        raise LogError(f"{url!r}: options after '?' are not supported in a log URL: leave them out")
-    return Path(parsed.database).absolute()
+    """Return the file that a log URL names. Raises LogError when the log is in no file."""
+    place = log_place(url)
+    if isinstance(place, Server):
+        raise LogError(f"the log {place} is not in a file: use sqlite:///file.db")
+    return place
 
 
-def _check_place(path: Path, *, create: bool) -> None:
-    if path.is_dir():
-        raise LogError(f"the log {path} is a folder: name a file in it, such as {path / 'sekisho.db'}")
-    if not path.parent.is_dir():
-        raise LogError(f"the folder {path.parent} of the log {path.name} does not exist: create it first")
-    if not create and not path.exists():
-        raise LogError(
-            f"there is no log {path}: run a crawl first, or name the log with --log or SEKISHO_LOG"
-        )
+def database_file(url: str) -> Path | None:
+    """Return the file of an SQLite log, None for a log in a server. Raises LogError."""
+    return file_of(log_place(url))
 
 
-def _connect(path: Path, mode: str, timeout: float) -> Connection:
-    """Open through SQLAlchemy; transactions are ours (BEGIN IMMEDIATE), so that the driver adds none."""
-    engine = create_engine(
-        URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": mode, "uri": "true"}),
-        poolclass=NullPool,
-        connect_args={"timeout": timeout, "check_same_thread": False},
-        isolation_level="AUTOCOMMIT",
-    )
-    return engine.connect()
+def file_of(place: LogPlace) -> Path | None:
+    """Return the file of an SQLite log, None for a log in a server."""
+    return place if isinstance(place, Path) else None
 
 
-def driver(connection: Connection) -> sqlite3.Connection:
-    """Return the connection below SQLAlchemy's, for the paths where 20 µs a statement would matter."""
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, sqlite3.Connection):
-        raise LogError("the log needs the sqlite3 driver of the standard library")
-    return raw
+def errors() -> tuple[type[Exception], ...]:
+    """Return what a database raises, for an `except` clause; `explain` makes a LogError of it."""
+    return (sqlite3.Error, *store_postgres.errors())
 
 
-def _pragma(raw: sqlite3.Connection, statement: str, expected: object, path: Path) -> None:
-    """Set a PRAGMA and read it back: SQLite ignores what it does not like."""
-    name = statement.split("=", 1)[0].strip()
-    raw.execute(f"PRAGMA {statement}").fetchall()
-    (value,) = raw.execute(f"PRAGMA {name}").fetchone()
-    if value != expected:
-        raise LogError(
-            f"the log {path} cannot be made durable: {name} is {value!r} instead of {expected!r};"
-            " end other programs that have it open, and keep it on a local disk"
-        )
-
-
-def _check_format(raw: sqlite3.Connection, path: Path, *, writing: bool) -> bool:
-    """Whether the database is a log of our format; False when it is empty."""
-    names = {name for (name,) in raw.execute("SELECT name FROM sqlite_master")}
-    if not names:
-        return False
-    found = raw.execute("SELECT value FROM meta WHERE key = 'format'").fetchone() if "meta" in names else None
-    if found is None:
-        raise LogError(
-            f"{path} is a database but not a Sekisho log: name another file with SEKISHO_LOG or --log"
-        )
-    if writing and found[0] == schema.FORMAT_1:
-        raise LogError(
-            f"the log {path} has format 1, which is read but no longer written: run `sekisho log migrate`,"
-            " which adds a registry and changes no record, or name a new file with SEKISHO_LOG"
-        )
-    if found[0] not in {schema.FORMAT, schema.FORMAT_1}:
-        raise LogError(
-            f"the log {path} has format {found[0]!r} and this version works with {schema.FORMAT!r}:"
-            " use the Sekisho version that wrote it, or name a new file with SEKISHO_LOG or --log"
-        )
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the file's name durable too: SQLite does not report it when that fails."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _prepare(connection: Connection, path: Path) -> bool:
-    """Set durability, create or check the format; return whether the log was created just now."""
-    raw = driver(connection)
-    journal = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else _ROLLBACK
-    _check_format(
-        raw, path, writing=True
-    )  # before anything is written to a file that may belong to somebody else
-    _pragma(raw, f"journal_mode={journal}", journal, path)
-    _pragma(raw, "synchronous=FULL", 2, path)
-    raw.execute("BEGIN IMMEDIATE")
-    try:
-        created = not _check_format(raw, path, writing=True)
-        if created:
-            schema.create(connection)
-        else:
-            # On a file that may only be read BEGIN IMMEDIATE succeeds: ask before key and checkpoint are.
-            raw.execute("DELETE FROM meta WHERE FALSE")
-        raw.execute("COMMIT")
-    except BaseException:
-        if raw.in_transaction:
-            raw.execute("ROLLBACK")
-        raise
-    return created
-
-
-def open_for_writing(path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Connection:
-    """Open or create a log for appending, durably. Raises LogError with what to do about it."""
-    _check_place(path, create=True)
-    connection: Connection | None = None
-    try:
-        connection = _connect(path, "rwc", lock_timeout)
-        if _prepare(connection, path):
-            # An I/O error while creating can go unreported: sync the folder, and believe a second look only.
-            connection.close()
-            _sync_folder(path.parent)
-            connection = _connect(path, "rw", lock_timeout)
-            if _prepare(connection, path):
-                raise LogError(f"the log {path} was created and is gone again: check the disk")  # noqa: TRY301 - one place closes
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        raise explain(error, path, "open") from error
-    except LogError:
-        if connection is not None:
-            connection.close()
-        raise
-    return connection
-
-
-def tidy(raw: sqlite3.Connection) -> None:
-    """Remove the empty rollback journal that stays beside the log, unless somebody else is writing."""
-    with suppress(sqlite3.Error):
-        if raw.execute("PRAGMA journal_mode").fetchone() == (_ROLLBACK,):
-            raw.execute("PRAGMA journal_mode = DELETE")
-
-
-def open_for_reading(path: Path, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Connection:
-    """Open a log for reading only. Raises LogError.
-
-    The file is opened for writing where that is possible, because only then can SQLite roll back what a
-    killed writer left half done; `query_only` keeps every statement from writing.
-    """
-    _check_place(path, create=False)
-    connection: Connection | None = None
-    try:
-        connection = _connect(path, "rw" if os.access(path, os.W_OK) else "ro", lock_timeout)
-        raw = driver(connection)
-        _pragma(raw, "query_only=ON", 1, path)
-        if not _check_format(raw, path, writing=False):
-            raise LogError(f"the log {path} is empty: run a crawl first")  # noqa: TRY301 - one place closes
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        raise explain(error, path, "read") from error
-    except LogError:
-        if connection is not None:
-            connection.close()
-        raise
-    return connection
+def explain(error: BaseException, place: LogPlace, doing: str) -> LogError:
+    """Return the one readable line for an error of the database."""
+    if isinstance(place, Server):
+        return store_postgres.explain(error, place, doing)
+    return store_sqlite.explain(error, place, doing)
 
 
 @contextmanager
-def explained(path: Path, doing: str) -> Iterator[None]:
-    """Turn the database's errors into LogError, and into IntegrityError where the file is damaged."""
+def explained(place: LogPlace, doing: str) -> Iterator[None]:
+    """Turn the database's errors into LogError, and into IntegrityError where its data are damaged."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise explain(error, path, doing) from error
+    except errors() as error:
+        raise explain(error, place, doing) from error
+
+
+def open_for_writing(place: LogPlace, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Connection:
+    """Open a log for appending, durably; a file is created. Raises LogError with what to do about it."""
+    if isinstance(place, Server):
+        return store_postgres.open_as(
+            place, store_postgres.WRITER, lock_timeout=lock_timeout, formats=_WRITABLE
+        )
+    return store_sqlite.open_for_writing(place, lock_timeout=lock_timeout)
+
+
+def open_for_pruning(place: LogPlace, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Connection:
+    """Open a log for deleting what its registry has named before. Raises LogError."""
+    if isinstance(place, Server):
+        return store_postgres.open_as(
+            place, store_postgres.PRUNER, lock_timeout=lock_timeout, formats=_WRITABLE
+        )
+    return store_sqlite.open_for_writing(place, lock_timeout=lock_timeout)
+
+
+def open_for_reading(place: LogPlace, *, lock_timeout: float = LOCK_TIMEOUT_S) -> Connection:
+    """Open a log for reading only. Raises LogError."""
+    if isinstance(place, Server):
+        return store_postgres.open_as(
+            place, store_postgres.READER, lock_timeout=lock_timeout, formats=_READABLE
+        )
+    return store_sqlite.open_for_reading(place, lock_timeout=lock_timeout)
+
+
+def driver(connection: Connection) -> Session:
+    """Return the session below SQLAlchemy's connection, for paths where 20 µs a statement would matter."""
+    if _is_server(connection):
+        return PostgresSession(store_postgres.psycopg_of(connection))
+    return store_sqlite.driver(connection)
+
+
+def octets(connection: Connection) -> Session:
+    """Return a session that gives texts as their UTF-8: no decoding, and no failing on broken text."""
+    if _is_server(connection):
+        return store_postgres.octets(connection)
+    raw = store_sqlite.driver(connection)
+    raw.text_factory = bytes
+    return raw
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction that writes."""
+    driver(connection).execute("BEGIN IMMEDIATE")
+
+
+def commit(connection: Connection) -> None:
+    """Commit it; what it wrote is durable when this returns."""
+    driver(connection).execute("COMMIT")
+
+
+def number_alone(connection: Connection) -> None:
+    """See to it that nobody else numbers what writers share, until the end of the transaction.
+
+    Segments, contexts, documents, and the registry with its checkpoints and anchors take the number after
+    the largest. An SQLite log has one transaction that writes at a time, and needs nothing for it.
+    """
+    if _is_server(connection):
+        store_postgres.number_alone(connection)
+
+
+def appender(connection: Connection) -> Callable[[Table, Iterable[Sequence[Value]]], None]:
+    """Return what appends rows, all columns of a table in its order, as fast as the engine can."""
+    if _is_server(connection):
+        return store_postgres.appender(connection)
+    raw = store_sqlite.driver(connection)
+    return lambda table, rows: store_sqlite.append(raw, table, rows)
+
+
+def keeping(place: LogPlace) -> Callable[[str], str] | None:
+    """Return what a text becomes before it is kept, for rows that do not go through SQLAlchemy."""
+    return stored_text if isinstance(place, Server) else None
+
+
+def select(connection: Connection, sql: str, params: Sequence[Value]) -> list[tuple[Value, ...]]:
+    """Return the rows of one SELECT; every other statement is refused. Raises the database's errors."""
+    if _is_server(connection):
+        return store_postgres.select(connection, sql, params)
+    return store_sqlite.select(store_sqlite.driver(connection), sql, params)
+
+
+def tidy(connection: Connection) -> None:
+    """Leave nothing beside the log that it does not need."""
+    if not _is_server(connection):
+        store_sqlite.tidy(store_sqlite.driver(connection))
+
+
+def _is_server(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"

@@ -90,6 +90,26 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return tuple(reversed(proof))
 
 
+def inclusion_ranges(size: int, index: int) -> list[tuple[int, int]]:
+    """Return the ranges of leaves whose roots are the inclusion proof, leaf's sibling first.
+
+    So that a proof over many leaves needs no more memory than a compact range. Raises ValueError.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"no leaf {index} in a tree of {size}")
+    ranges: list[tuple[int, int]] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            ranges.append((middle, end))
+            end = middle
+        else:
+            ranges.append((start, middle))
+            start = middle
+    return ranges[::-1]
+
+
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
     """Return the hashes that show the tree of `old_size` to be a prefix of the tree over `leaves`.
 

@@ -12,13 +12,13 @@ the start is left for the next time.
 
 from __future__ import annotations
 
-import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from crawler.decisionlog import encoding, schema, store
 from crawler.decisionlog.custody import CheckpointFile, Custody
-from crawler.decisionlog.errors import IntegrityError
+from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.findings import Findings, Problem, VerifyReport
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import KnownCheckpoint, RegistryCheck, RegistryState
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from crawler.decisionlog.findings import SegmentReport
     from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.session import Session
 
 _OWNED: Final = ("record", "opening", "head")
 
 
-def _numbers(raw: sqlite3.Connection, table: str) -> Iterator[int]:
+def _numbers(raw: Session, table: str) -> Iterator[int]:
     """Yield the segment numbers that a table mentions, jumping from one to the next."""
     number = None
     while True:
@@ -50,7 +51,7 @@ def _numbers(raw: sqlite3.Connection, table: str) -> Iterator[int]:
         yield number
 
 
-def _claim(raw: sqlite3.Connection, row: tuple[Any, ...], findings: Findings) -> SegmentClaim:
+def _claim(raw: Session, row: tuple[Any, ...], findings: Findings) -> SegmentClaim:
     number, uuid, run, agent, version, opened_us, nonce, sealed_us, size, root = row
     start, end = raw.execute(
         "SELECT (SELECT min(idx) FROM record WHERE segment_id = ?1),"
@@ -83,7 +84,7 @@ def _claim(raw: sqlite3.Connection, row: tuple[Any, ...], findings: Findings) ->
     )
 
 
-def _claims(raw: sqlite3.Connection, findings: Findings) -> tuple[list[SegmentClaim], int]:
+def read_claims(raw: Session, findings: Findings) -> tuple[list[SegmentClaim], int]:
     """Read, in one short transaction, what the log claims of its segments, and the size of its registry."""
     raw.execute("BEGIN")
     rows = raw.execute(
@@ -112,26 +113,24 @@ def verify_log(
     reader: LogReader,
     progress: Callable[[int], None] | None = None,
     *,
-    known: Sequence[KnownCheckpoint] | None = None,
+    known: Sequence[KnownCheckpoint] = (),
     trusted: Sequence[VerifierKey] = (),
 ) -> VerifyReport:
     """Verify the whole log and return what was found. `progress` gets the number of records so far.
 
-    `known` are checkpoints that were kept outside; None takes the one beside the database, if it is there.
-    `trusted` are keys of which one must have signed. Damage that keeps SQLite itself from reading on becomes
-    a finding too. Raises LogError when the log cannot be opened or stays locked.
+    `known` are checkpoints that were kept outside, beside the one that the log's writers keep themselves.
+    `trusted` are keys of which one must have signed. Damage that keeps the database itself from reading on
+    becomes a finding too. Raises LogError when the log cannot be opened or stays locked.
     """
-    if known is None:
-        known = checkpoints_beside(reader)
+    known = (*known, *checkpoints_beside(reader))
     findings = Findings()
     # A connection of its own, which returns texts as their UTF-8: no decoding, and no failing on broken text.
     connection = store.open_for_reading(reader.path)
-    raw = store.driver(connection)
-    raw.text_factory = bytes
+    raw = store.octets(connection)
     verification = _Verification(reader, raw, findings)
     try:
         verification.run(progress, known, trusted)
-    except sqlite3.Error as error:
+    except store.errors() as error:
         explained = store.explain(error, reader.path, "read")
         if not isinstance(explained, IntegrityError):
             raise explained from error
@@ -143,7 +142,11 @@ def verify_log(
 
 def checkpoints_beside(reader: LogReader) -> list[KnownCheckpoint]:
     """Return the last checkpoint that the log's writers keep outside it, if it is there. Raises LogError."""
-    file = CheckpointFile(Custody.of(reader.path).checkpoint_file)
+    try:
+        custody = Custody.of(store.file_of(reader.path))
+    except LogError:
+        return []  # a log on a server whose files nobody has named here
+    file = CheckpointFile(custody.checkpoint_file)
     note = file.read()
     return [] if note is None else [KnownCheckpoint(place=str(file.path), note=note)]
 
@@ -151,7 +154,7 @@ def checkpoints_beside(reader: LogReader) -> list[KnownCheckpoint]:
 class _Verification:
     """What a verification has found so far."""
 
-    def __init__(self, reader: LogReader, raw: sqlite3.Connection, findings: Findings) -> None:
+    def __init__(self, reader: LogReader, raw: Session, findings: Findings) -> None:
         self._reader = reader
         self._raw = raw
         self._findings = findings
@@ -168,8 +171,8 @@ class _Verification:
         known: Sequence[KnownCheckpoint],
         trusted: Sequence[VerifierKey],
     ) -> None:
-        """Verify registry, segments and documents. Raises sqlite3.Error."""
-        claims, size = _claims(self._raw, self._findings)
+        """Verify registry, segments and documents. Raises the database's errors."""
+        claims, size = read_claims(self._raw, self._findings)
         if self._reader.format != schema.FORMAT_1:
             registry = DatabaseRegistry(self._raw, size)
             check = RegistryCheck(registry, self._findings, known=known, trusted=trusted)
@@ -206,7 +209,10 @@ class _Verification:
                 f" {encoding.SCHEMA_VERSION}: verify it with the Sekisho version that wrote it"
             )
             return
-        self._reports.append(check.run(progress))
+        told = self._state.told.get(str(claim.uuid))
+        seal = None if told is None else told.seal
+        recovered = seal is not None and seal.how == "recovered"
+        self._reports.append(replace(check.run(progress), recovered=recovered))
         self._notes.extend(check.notes)
         if self._reader.format != schema.FORMAT_1:
             self._rollup(claim)

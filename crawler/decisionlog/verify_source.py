@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Sequence
+
+    from crawler.decisionlog.session import Session
 
 _PAGE: Final = 300  # as many rows as the processor's cache holds: larger pages are slower
 _DOCUMENTS: Final = 256
@@ -90,12 +91,12 @@ class DocumentSource(Protocol):
 
 
 class DatabaseSource:
-    """A SQLite log, on a connection that returns texts as octets (`text_factory = bytes`).
+    """A log in a database, on a session that gives texts as octets (`store.octets`).
 
     One page is one read transaction, so that a crawl that is writing is not kept waiting.
     """
 
-    def __init__(self, raw: sqlite3.Connection) -> None:
+    def __init__(self, raw: Session) -> None:
         self._raw = raw
 
     def page(self, number: int, first: int, end: int) -> Page:

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.rollup import root_of
 from crawler.decisionlog.verify_registry import CheckpointRow, LeafRow, RegistryState, Told
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
     from crawler.decisionlog.rollup import HostSum
+    from crawler.decisionlog.session import Session
     from crawler.decisionlog.verify_segment import SegmentClaim
 
 _PAGE: Final = 4000
 
 
 class DatabaseRegistry:
-    """The registry of a SQLite log up to a size, on a connection that returns texts as octets."""
+    """The registry of a log in a database up to a size, on a connection that returns texts as octets."""
 
-    def __init__(self, raw: sqlite3.Connection, size: int) -> None:
+    def __init__(self, raw: Session, size: int) -> None:
         self._raw = raw
         self._size = size
 
     @staticmethod
-    def size(raw: sqlite3.Connection) -> int:
+    def size(raw: Session) -> int:
         """Return how many leaves there seem to be; 0 also for a log without a registry (format 1)."""
-        known = raw.execute("SELECT 1 FROM sqlite_master WHERE name = 'registry'").fetchone()
-        if known is None:
+        found = raw.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+        if found is not None and found[0] == schema.FORMAT_1.encode():
             return 0
         (newest,) = raw.execute("SELECT max(idx) FROM registry").fetchone()
         return 0 if newest is None else int(newest) + 1
@@ -39,7 +40,7 @@ class DatabaseRegistry:
         last = None
         while rows := self._raw.execute(
             "SELECT idx, ts_us, kind, segment_id, body, leaf_hash FROM registry"
-            " WHERE (?1 IS NULL OR idx > ?1) AND idx < ?2 ORDER BY idx LIMIT ?3",
+            " WHERE (CAST(?1 AS BIGINT) IS NULL OR idx > ?1) AND idx < ?2 ORDER BY idx LIMIT ?3",
             (last, self._size, _PAGE),
         ).fetchall():
             yield from map(LeafRow._make, rows)
@@ -50,7 +51,7 @@ class DatabaseRegistry:
         last = None
         while rows := self._raw.execute(
             "SELECT size, ts_us, root, note FROM checkpoint"
-            " WHERE (?1 IS NULL OR size > ?1) AND size <= ?2 ORDER BY size LIMIT ?3",
+            " WHERE (CAST(?1 AS BIGINT) IS NULL OR size > ?1) AND size <= ?2 ORDER BY size LIMIT ?3",
             (last, self._size, _PAGE),
         ).fetchall():
             yield from map(CheckpointRow._make, rows)

@@ -90,7 +90,9 @@ class LogWriter:
         self._on_failure = on_failure
         self._queue_limit = queue_limit
         self._queue_timeout = queue_timeout
-        self._rows = RowMaker(segment.number, segment.segment, clock=clock, entropy=entropy)
+        self._rows = RowMaker(
+            segment.number, segment.segment, clock=clock, entropy=entropy, keep=store.keeping(segment.path)
+        )
         lock = threading.Lock()
         self._lock = lock
         self._work = threading.Condition(lock)  # the writer's thread waits here
@@ -128,7 +130,7 @@ class LogWriter:
         the environment's, or those beside the database. Raises LogError when the log cannot be opened.
         """
         segment = SegmentStore.open(
-            store.log_path(url),
+            store.log_place(url),
             run_id=run_id,
             agent=agent,
             opened_us=clock.now_us(),

@@ -1,0 +1,102 @@
+"""`sekisho log prove` and `sekisho log check`: take a proof from a log, and check one without any log."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from blocklists.errors import ExitCode, UsageError
+from crawler.decisionlog.command_keys import trusted_keys
+from crawler.decisionlog.export import rfc3339
+from crawler.decisionlog.proof import ProofError, Proved, check
+from crawler.decisionlog.prove import prove_host, prove_record
+from crawler.decisionlog.show import find_record, find_segment
+from policies.console import OutputFormat, as_json, printable
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from crawler.decisionlog.reader import LogReader
+
+SCHEMA: Final = "sekisho.proof-check/1"
+_TIMES: Final = frozenset({"ts_us", "first_us", "last_us"})
+
+
+def prove(reader: LogReader, arguments: argparse.Namespace) -> int:
+    """Write the proof that was asked for. Raises SekishoError."""
+    if (arguments.place is None) == (arguments.host is None):
+        raise UsageError("name one record (SEGMENT#IDX), or a host with --host and --segment")
+    if arguments.host is not None:
+        if arguments.segment is None:
+            raise UsageError("--host needs --segment: sums by host are those of one segment")
+        proof = prove_host(reader, arguments.host, find_segment(reader, arguments.segment))
+    else:
+        record = find_record(reader, arguments.place)
+        proof = prove_record(reader, record.segment, record.idx)
+    text = json.dumps(proof, indent=1, sort_keys=True) + "\n"
+    if arguments.out is None:
+        sys.stdout.write(text)
+        return ExitCode.DONE
+    try:
+        with Path(arguments.out).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UsageError(f"{arguments.out} cannot be written: {error.strerror or error}") from error
+    return ExitCode.DONE
+
+
+def check_proof(arguments: argparse.Namespace) -> int:
+    """Check a proof against the given keys, say what it proves, and return 0, or 4 when it proves nothing."""
+    keys = trusted_keys(arguments.key)
+    try:
+        octets = Path(arguments.file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{arguments.file} cannot be read: {error.strerror or error}") from error
+    try:
+        proved = check(octets, keys)
+    except ProofError as error:
+        print(f"sekisho: {arguments.file} proves nothing: {printable(str(error))}", file=sys.stderr)
+        return ExitCode.TAMPERED
+    if OutputFormat(arguments.format) is OutputFormat.TABLE:
+        print("\n".join(_lines(proved)))
+    else:
+        print(as_json(SCHEMA, _members(proved)))
+    return ExitCode.DONE
+
+
+def _members(proved: Proved) -> dict[str, object]:
+    return {
+        "proved": True,
+        "about": proved.about,
+        "present": proved.present,
+        "log": proved.log,
+        "checkpoint_size": proved.checkpoint_size,
+        "not_after": rfc3339(proved.ts_us),
+        "signed_by": list(proved.signed_by),
+        "fields": dict(proved.fields),
+    }
+
+
+def _lines(proved: Proved) -> Iterator[str]:
+    what = "is in" if proved.present else "is NOT in"
+    yield f"Proved: {printable(proved.about)} {what} the log {printable(proved.log)}."
+    yield (
+        f"Its root stands in an entry of {rfc3339(proved.ts_us)}, covered by the checkpoint of size"
+        f" {proved.checkpoint_size:,}, signed by {printable(', '.join(proved.signed_by))}."
+    )
+    for name, value in proved.fields:
+        if value is not None:
+            shown = _moment(value) if name in _TIMES and isinstance(value, int) else value
+            yield f"  {name:18} {printable(str(shown))}"
+
+
+def _moment(us: int) -> str:
+    try:
+        datetime.fromtimestamp(us // 1_000_000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return f"{us} us"
+    return rfc3339(us)

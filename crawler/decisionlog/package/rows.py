@@ -1,0 +1,49 @@
+"""Turns lines of a package's small files into the values that the checks take. Pure; raises on what is none."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from crawler.decisionlog.rollup import HostSum
+from crawler.decisionlog.verify_segment import SegmentClaim
+
+if TYPE_CHECKING:
+    from crawler.decisionlog.package.layout import SegmentPart
+
+
+def number(value: object) -> int:
+    """Return an integer. Raises ValueError."""
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is no integer")
+    return value
+
+
+def claim_of(
+    part: SegmentPart, row: dict[str, Any], heads: tuple[tuple[int, bytes, int], ...]
+) -> SegmentClaim:
+    """Return what a line of segments.jsonl claims. Raises ValueError, TypeError, KeyError, AttributeError."""
+    root, sealed_us, size = row["root"], row["sealed_us"], row["size"]
+    return SegmentClaim(
+        number=number(row["id"]),
+        uuid=UUID(row["uuid"]),
+        run=row["run_id"].encode(),
+        agent=row["agent"].encode(),
+        schema=row["schema_ver"],
+        opened_us=number(row["opened_us"]),
+        nonce=bytes.fromhex(row["nonce"]),
+        sealed_us=None if sealed_us is None else number(sealed_us),
+        sealed_size=None if size is None else number(size),
+        sealed_root=None if root is None else bytes.fromhex(root),
+        heads=heads,
+        start=0,
+        end=part.size,
+        opening_end=0,
+    )
+
+
+def host_sum(row: dict[str, Any]) -> HostSum:
+    """Return a line of a segment's sums. Raises ValueError, TypeError, KeyError, AttributeError."""
+    reasons, policies = json.loads(row["reasons"]), json.loads(row["policies"])
+    return HostSum(**{**row, "reasons": tuple(sorted(reasons.items())), "policies": tuple(policies)})

@@ -1,0 +1,350 @@
+"""Verifies an export package, offline and without a database, with the checks of a log.
+
+First the files are compared with the manifest and the sums; then everything is recomputed from what is in
+them: leaves, roots, heads, seals, the registry, the signatures of its checkpoints, documents. A part that is
+missing or was cut off is a finding that names it. That a package is a selection is a note: which segments the
+log had beside those is in the registry, and cannot be left out without being found.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from hashlib import file_digest, sha256
+from typing import TYPE_CHECKING, Any
+
+from crawler.decisionlog import encoding, schema
+from crawler.decisionlog.findings import Findings, Problem, SegmentReport, VerifyReport
+from crawler.decisionlog.package import layout, read_jsonl
+from crawler.decisionlog.package.layout import ManifestError, PackageError
+from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
+from crawler.decisionlog.package.rows import claim_of, host_sum, number
+from crawler.decisionlog.verify_documents import DocumentCheck
+from crawler.decisionlog.verify_registry import RegistryCheck, RegistryState
+from crawler.decisionlog.verify_segment import SegmentCheck
+from crawler.decisionlog.verify_told import compare, compare_rollup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+    from uuid import UUID
+
+    from crawler.decisionlog.notes import VerifierKey
+    from crawler.decisionlog.package.layout import Manifest, SegmentPart
+    from crawler.decisionlog.rollup import HostSum
+    from crawler.decisionlog.verify_registry import KnownCheckpoint
+    from crawler.decisionlog.verify_segment import SegmentClaim
+
+
+def verify_package(
+    folder: Path,
+    progress: Callable[[int], None] | None = None,
+    *,
+    known: Sequence[KnownCheckpoint] = (),
+    trusted: Sequence[VerifierKey] = (),
+) -> VerifyReport:
+    """Verify a package and return what was found. `progress` gets the number of records so far.
+
+    `known` are checkpoints of the log that somebody else has kept; `trusted` are keys of which one must have
+    signed. Raises PackageError when the folder is no package, or one of a newer format, or Parquet cannot be
+    read here.
+    """
+    if not folder.is_dir():
+        raise PackageError(f"there is no folder {folder}: name the folder of an export package")
+    findings = Findings()
+    verification = _Verification(folder, findings)
+    try:
+        octets = (folder / layout.MANIFEST).read_bytes()
+        manifest = layout.parse_manifest(octets)
+    except FileNotFoundError:
+        findings.add(
+            Problem.FILE_MISSING, f"{layout.MANIFEST} is missing: {folder} is no package, or not all of one"
+        )
+    except ManifestError as error:
+        findings.add(Problem.FILE_DAMAGED, str(error))
+    except OSError as error:
+        raise PackageError(f"{folder / layout.MANIFEST} cannot be read: {error}") from error
+    else:
+        _check_files(folder, manifest, octets, findings)
+        verification.run(manifest, progress, known, trusted)
+    return verification.report()
+
+
+def _check_files(folder: Path, manifest: Manifest, octets: bytes, findings: Findings) -> None:
+    """Compare every file with the manifest, and the sums with both."""
+    for part in manifest.files:
+        path = folder / part.path
+        if not _is_ours(folder, path):
+            findings.add(Problem.FILE_MISSING, f"{part.path} is missing")
+            continue
+        try:
+            with path.open("rb") as file:
+                digest, size = file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
+        except OSError as error:
+            findings.add(Problem.FILE_DAMAGED, f"{part.path} cannot be read: {error}")
+            continue
+        if size != part.octets:
+            findings.add(Problem.FILE_DAMAGED, f"{part.path} has {size:,} octets instead of {part.octets:,}")
+        elif digest != part.sha256:
+            findings.add(Problem.FILE_DAMAGED, f"{part.path} has another SHA-256 than the manifest says")
+    listed = {part.path for part in manifest.files}
+    for segment in manifest.segments:
+        for named in (segment.records, segment.urls, segment.sums):
+            if named is not None and named not in listed:
+                findings.add(Problem.FILE_MISSING, f"{named} is not among the files of the manifest")
+    _check_sums(folder, manifest, octets, findings)
+
+
+def _is_ours(folder: Path, path: Path) -> bool:
+    """Whether it is a file of the package itself, and no link to somewhere else."""
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve()) and not path.is_symlink()
+
+
+def _check_sums(folder: Path, manifest: Manifest, octets: bytes, findings: Findings) -> None:
+    path = folder / layout.SUMS
+    try:
+        with path.open("rb") as file:
+            for expected in _sums(folder, manifest, octets):
+                if file.readline() != expected:
+                    findings.add(
+                        Problem.FILE_DAMAGED,
+                        f"{layout.SUMS} does not say what the manifest does: {expected.decode().split()[1]}",
+                    )
+                    return
+            if file.read(1):
+                findings.add(Problem.FILE_DAMAGED, f"{layout.SUMS} lists more than the manifest does")
+    except FileNotFoundError:
+        findings.add(Problem.FILE_MISSING, f"{layout.SUMS} is missing")
+    except UNREADABLE as error:
+        findings.add(Problem.FILE_DAMAGED, f"{layout.SUMS} cannot be compared: {error}")
+
+
+def _sums(folder: Path, manifest: Manifest, octets: bytes) -> Iterator[bytes]:
+    """Yield the lines that SHA256SUMS must have."""
+    for part in manifest.files:
+        yield f"{part.sha256}  {part.path}\n".encode()
+    yield f"{sha256(octets).hexdigest()}  {layout.MANIFEST}\n".encode()
+    for row in read_jsonl.lines(folder / layout.DOCUMENTS):
+        yield f"{row['sha256']}  {layout.document_file(row['sha256'])}\n".encode()
+
+
+@dataclass(slots=True)
+class _Rows:
+    """What the small files of a package say."""
+
+    segments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    heads: dict[int, list[tuple[int, bytes, int]]] = field(default_factory=dict)
+    contexts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+
+
+class _Verification:
+    """What a verification has found so far."""
+
+    def __init__(self, folder: Path, findings: Findings) -> None:
+        self._folder = folder
+        self._findings = findings
+        self._reports: list[SegmentReport] = []
+        self._notes: list[str] = []
+        self._unverifiable: list[str] = []
+        self._state = RegistryState()
+        self._documents = 0
+        self._done = 0
+
+    def run(
+        self,
+        manifest: Manifest,
+        progress: Callable[[int], None] | None,
+        known: Sequence[KnownCheckpoint],
+        trusted: Sequence[VerifierKey],
+    ) -> None:
+        """Verify registry, segments and documents."""
+        documents = PackageDocuments(self._folder, self._findings)
+        try:
+            check = DocumentCheck(documents, self._findings)
+            rows = self._rows()
+            claims = [claim for part in manifest.segments if (claim := self._claim(part, rows)) is not None]
+            if manifest.log_format == schema.FORMAT_1:
+                self._notes.append(
+                    "the log has no registry (format 1): that its end was not cut off is not proved"
+                )
+            else:
+                self._registry(manifest, claims, known, trusted)
+            by_number = {claim.number: claim for claim in claims}
+            for part in manifest.segments:
+                if part.number in by_number:
+                    self._segment(manifest, part, by_number[part.number], rows, check, progress)
+            check.run()
+            self._documents = check.count
+            self._notes.extend(check.notes)
+        finally:
+            documents.close()
+
+    def _registry(
+        self,
+        manifest: Manifest,
+        claims: list[SegmentClaim],
+        known: Sequence[KnownCheckpoint],
+        trusted: Sequence[VerifierKey],
+    ) -> None:
+        source = PackageRegistry(self._folder, self._findings)
+        self._state = state = RegistryCheck(source, self._findings, known=known, trusted=trusted).run()
+        told = state.told
+        if not manifest.whole:
+            there = {part.segment for part in manifest.segments}
+            absent = [one for one in told.values() if one.segment not in there]
+            told = {name: one for name, one in told.items() if name in there}
+            if absent:
+                numbers = ", ".join(str(one.number) for one in absent[:20])
+                self._notes.append(
+                    f"the package is a selection: {len(absent)} segments of the log are not in it"
+                    f" (number {numbers}{' …' if len(absent) > 20 else ''})"  # noqa: PLR2004 - as many as a line holds
+                )
+        compare(claims, replace(state, told=told), self._findings)
+        if manifest.origin != state.origin:
+            self._find(Problem.FILE_DAMAGED, f"{layout.MANIFEST} names another log than the registry")
+        if manifest.counts.registry != state.size:
+            self._find(
+                Problem.REGISTRY_MISSING,
+                f"{layout.REGISTRY} has {state.size} entries instead of {manifest.counts.registry}",
+            )
+        self._check_newest()
+        self._say_what_is_proved()
+
+    def _check_newest(self) -> None:
+        try:
+            newest = (self._folder / layout.CHECKPOINT).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            newest = ""
+        if self._state.newest is not None and newest != str(self._state.newest):
+            self._find(Problem.CHECKPOINT_WRONG, f"{layout.CHECKPOINT} is not the newest of the checkpoints")
+
+    def _say_what_is_proved(self) -> None:
+        state = self._state
+        if not state.outside:
+            self._unverifiable.append(
+                "no checkpoint from outside the package was compared: give one with --known-checkpoint FILE"
+            )
+        elif state.unproved:
+            self._notes.append(
+                f"{state.unproved} entries of the registry are newer than any checkpoint from outside"
+            )
+        if state.jumps:
+            self._notes.append(f"the clock of a writer went back {state.jumps} times")
+
+    def _find(self, problem: Problem, text: str, segment: UUID | None = None) -> None:
+        self._findings.add(problem, text, segment)
+
+    def _rows(self) -> _Rows:
+        rows = _Rows()
+        for row in self._lines(layout.SEGMENTS):
+            rows.segments[row["id"]] = row
+        for row in self._lines(layout.HEADS):
+            head = (number(row["size"]), bytes.fromhex(row["root"]), number(row["ts_us"]))
+            rows.heads.setdefault(row["segment_id"], []).append(head)
+        for row in self._lines(layout.CONTEXTS):
+            digests = bytes.fromhex(row["policy_sha256"]), bytes.fromhex(row["blocklist_sha256"])
+            rows.contexts[number(row["id"])] = (row["agent"].encode(), *digests)
+        return rows
+
+    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of a small file; a line that cannot be read is a finding, and the last."""
+        try:
+            yield from read_jsonl.lines(self._folder / name)
+        except UNREADABLE as error:
+            self._find(Problem.FILE_DAMAGED, f"{name} cannot be read: {error}")
+
+    def _claim(self, part: SegmentPart, rows: _Rows) -> SegmentClaim | None:
+        """Return what the package claims of a segment; None, and a finding, when that is nothing."""
+        row = rows.segments.get(part.number)
+        if row is None:
+            self._find(Problem.SEGMENT_MISSING, f"segment number {part.number} is not in {layout.SEGMENTS}")
+            return None
+        try:
+            claim = claim_of(part, row, tuple(sorted(rows.heads.get(part.number, ()))))
+        except UNREADABLE as error:
+            self._find(
+                Problem.SEGMENT_CHANGED, f"segment number {part.number} is nothing that was written: {error}"
+            )
+            return None
+        if str(claim.uuid) != part.segment or (claim.sealed_us is not None) != part.sealed:
+            self._find(Problem.SEGMENT_CHANGED, f"{layout.MANIFEST} describes it otherwise", claim.uuid)
+        return claim
+
+    def _segment(
+        self,
+        manifest: Manifest,
+        part: SegmentPart,
+        claim: SegmentClaim,
+        rows: _Rows,
+        documents: DocumentCheck,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        told = self._state.told.get(part.segment)
+        if manifest.log_format != schema.FORMAT_1:
+            compare_rollup(claim, told, self._sums_of(part, claim), None, self._findings)
+        if part.pruned:
+            if told is None or not told.pruned:
+                self._find(
+                    Problem.SEGMENT_MISSING,
+                    "its records are not in the package, and no entry of the registry says that they were pruned",
+                    claim.uuid,
+                )
+            else:
+                self._notes.append(
+                    f"segment {claim.uuid} was pruned: its root is proved, its records are gone"
+                )
+            return
+        source = SegmentSource(self._folder, manifest, part, rows.contexts)
+        check = SegmentCheck(source, claim, self._findings, documents)
+        if check.is_of_another_version():
+            self._unverifiable.append(
+                f"segment {claim.uuid} has record schema {claim.schema!r}; this version knows"
+                f" {encoding.SCHEMA_VERSION}: verify it with the Sekisho version that wrote it"
+            )
+            return
+        before = self._done
+        report = check.run(None if progress is None else lambda count: progress(before + count))
+        self._done += report.records
+        seal = None if told is None else told.seal
+        self._reports.append(replace(report, recovered=seal is not None and seal.how == "recovered"))
+        self._notes.extend(check.notes)
+        if source.leftover():
+            self._find(Problem.RECORD_OUTSIDE, f"its files go on behind record {claim.end - 1}", claim.uuid)
+        if source.problem:
+            named = " or ".join(name for name in (part.records, part.urls) if name is not None)
+            self._find(Problem.FILE_DAMAGED, f"{named} cannot be read: {source.problem}", claim.uuid)
+        elif report.root != part.root:
+            self._find(
+                Problem.RECORD_CHANGED,
+                f"its records do not give the root {part.root} that the manifest says",
+                claim.uuid,
+            )
+
+    def _sums_of(self, part: SegmentPart, claim: SegmentClaim) -> list[HostSum]:
+        if part.sums is None:
+            return []
+        try:
+            return [host_sum(row) for row in read_jsonl.lines(self._folder / part.sums)]
+        except UNREADABLE as error:
+            self._find(Problem.ROLLUP_WRONG, f"{part.sums} cannot be read: {error}", claim.uuid)
+            return []
+
+    def report(self) -> VerifyReport:
+        """Return what was found."""
+        state = self._state
+        return VerifyReport(
+            segments=tuple(self._reports),
+            records=sum(report.records for report in self._reports),
+            openings=sum(report.openings for report in self._reports),
+            heads=sum(report.heads for report in self._reports),
+            documents=self._documents,
+            registry=state.size,
+            checkpoints=state.checkpoints,
+            outside=state.outside,
+            origin=state.origin,
+            keys=tuple(state.keys),
+            findings=tuple(self._findings.kept),
+            findings_total=self._findings.total,
+            notes=tuple(self._notes),
+            unverifiable=tuple(self._unverifiable),
+        )
