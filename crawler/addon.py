@@ -115,7 +115,7 @@ def _pin(settings: BaseSettings) -> None:
     for scheme in ("file", "data", "ftp", "s3"):
         handlers[scheme] = None
     for scheme in ("http", "https"):
-        # Its browser goes to the network by itself; `middlewares/browser.py` takes the same meta keys instead.
+        # Its browser goes to the network by itself; `middlewares/browser.py` takes the same meta keys.
         if is_browser_handler(handlers.get(scheme)):
             del handlers[scheme]
     settings.set("DOWNLOAD_HANDLERS", handlers, priority=PINNED)

@@ -260,8 +260,9 @@ class Checkpoint:
         self.record.response(visit, assessment.verdicts, deciding, response)
         visit.judged = True
         if deciding.action is Action.KEEP:
-            self.tally.kept += 1
-            self.tally.kept_bytes += len(response.body)
+            if visit.facts.kind is RequestKind.PAGE:  # parts of a page are not handed on
+                self.tally.kept += 1
+                self.tally.kept_bytes += len(response.body)
         else:
             self.tally.skip(deciding, visit.facts.url, answered=True)
         return deciding

@@ -204,6 +204,12 @@ def run_header(crawler: Crawler, checkpoint: Checkpoint) -> Document:
             "SEKISHO_LISTS_WATCH_SECONDS": str(config.lists_watch_seconds),
             "SEKISHO_ROBOTS_CACHE_SECONDS": config.robots_cache_seconds,
             "SEKISHO_ROBOTS_TIMEOUT": str(config.robots_timeout),
+            "SEKISHO_BROWSER": config.browser,
+            "SEKISHO_BROWSER_SANDBOX": config.browser_sandbox,
+            "SEKISHO_BROWSER_TIMEOUT": str(config.browser_timeout),
+            "SEKISHO_BROWSER_REQUESTS": config.browser_requests,
+            "SEKISHO_BROWSER_BYTES": config.browser_bytes,
+            "SEKISHO_BROWSER_SKIP": sorted(config.browser_skip),
         },
         "settings": {name: _plain(crawler.settings.get(name)) for name in RECORDED_SETTINGS},
     }

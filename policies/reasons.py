@@ -132,6 +132,24 @@ _PASSES_AND_CONDUCT: dict[Reason, Explanation] = {
         "Check disk space and permissions of the log, then run sekisho check.",
         "ログのディスク容量と権限を確認し、sekisho check を実行してください。",
     ),
+    Reason.UNGOVERNED: _entry(
+        "A page that was rendered wanted to send where no rule can be asked; nothing was sent.",
+        "ページの描画中に、規則で判断できない経路での送信が試みられたため遮断しました。送信は行っていません。",
+        "Leave it closed: websockets, service workers, WebRTC and the like; the note names which it was.",
+        "閉じたままにしてください。WebSocket、Service Worker などが該当し、経路は注記に示されています。",
+    ),
+    Reason.RENDER_LIMIT: _entry(
+        "Rendering the page met a limit of time, requests or size.",
+        "ページの描画が、時間、リクエスト数または容量の上限に達しました。",
+        "See the note; the limits are the settings that begin with SEKISHO_BROWSER_.",
+        "注記を確認してください。上限は SEKISHO_BROWSER_ で始まる設定です。",
+    ),
+    Reason.RENDER_FAILED: _entry(
+        "The page could not be rendered, so nothing of it was handed to the spider.",
+        "ページを描画できなかったため、スパイダーには何も渡していません。",
+        "Read the note: it says what to install, to set or to leave out.",
+        "注記に、導入、設定または取りやめるべきものが示されています。",
+    ),
     Reason.BOT_CHALLENGE: _entry(
         "A challenge to automated visitors was served in place of the page.",
         "ページの代わりに、自動アクセスに対する確認画面が返されました。",

@@ -49,12 +49,19 @@ class RequestKind(StrEnum):
 
     Only ROBOTS, SITE_FILE and LIST go without a robots verdict, by URL, never by flag. LIST is the address of
     a block list whose licence the operator accepted, on a host that its definition pins.
+    SUBRESOURCE is a part that a page needed in order to be rendered: judged like a page, never handed on.
     """
 
     PAGE = "page"
+    SUBRESOURCE = "subresource"
     ROBOTS = "robots"
     SITE_FILE = "site_file"
     LIST = "list"
+
+    @property
+    def is_content(self) -> bool:
+        """Whether it is judged by all that a site says of its content."""
+        return self is RequestKind.PAGE or self is RequestKind.SUBRESOURCE
 
 
 class Reason(StrEnum):
@@ -85,6 +92,9 @@ class Reason(StrEnum):
     NOFOLLOW = "nofollow"
     NO_PERMIT = "no_permit"
     LOG_UNAVAILABLE = "log_unavailable"
+    UNGOVERNED = "ungoverned"
+    RENDER_LIMIT = "render_limit"
+    RENDER_FAILED = "render_failed"
     # reservations and preferences, wherever they stand
     USAGE_PREFERENCE = "usage_preference"
     CONTENT_SIGNAL = "content_signal"

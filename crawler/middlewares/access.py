@@ -28,7 +28,7 @@ from policies.facts import ResponseFacts
 from policies.paywall_vendors import load_paywall_vendors
 from policies.response_rules import judge_opened_body, judge_response_head
 from policies.signals.page_refresh import find_refresh
-from policies.vocabulary import Action, Assessment, Reason, RequestKind
+from policies.vocabulary import Action, Assessment, Reason
 
 if TYPE_CHECKING:
     from typing import Self
@@ -108,7 +108,7 @@ class AccessHeadMiddleware(_Access):
         """Pass a response on, pass it on without its body, or refuse it."""
         visit = self._visit(request)
         facts = visit.response = response_facts(request, response)
-        if visit.facts.kind is not RequestKind.PAGE:
+        if not visit.facts.kind.is_content:
             return response
         if response.status >= _FIRST_ERROR:
             facts = replace(facts, body=self._decoded(request, response))
@@ -152,7 +152,7 @@ class AccessPageMiddleware(_Access):
     def process_request(self, request: Request) -> None:
         """Refuse an address that refused us before in this crawl, whatever the request now carries."""
         visit = self._visit(request)
-        if visit.facts.kind is RequestKind.PAGE:
+        if visit.facts.kind.is_content:
             refused = self._refused.judge(visit.facts.url, now_us=self._checkpoint.clock.now_us())
             if refused is not None:
                 self._checkpoint.consult(request, refused)
@@ -160,7 +160,7 @@ class AccessPageMiddleware(_Access):
     def process_response(self, request: Request, response: Response) -> Response:
         """Pass a page on with its record, or refuse it."""
         visit = self._visit(request)
-        if visit.facts.kind is not RequestKind.PAGE or not 200 <= response.status < 300:  # noqa: PLR2004
+        if not visit.facts.kind.is_content or not 200 <= response.status < 300:  # noqa: PLR2004
             return response  # judged by its head
         facts = visit.response
         if facts is None or facts.body is not response.body or not visit.rights:

@@ -25,7 +25,7 @@ from policies.rules.request_rate import longest_pause
 from policies.rules.robots_meta import what_forbids_links
 from policies.signals.licence_links import links_of_response
 from policies.signals.page_markers import open_page
-from policies.vocabulary import Action, Assessment, Reason, RequestKind, Verdict
+from policies.vocabulary import Action, Assessment, Reason, Verdict
 
 if TYPE_CHECKING:
     from typing import Self
@@ -72,7 +72,7 @@ class RightsMiddleware:
         visit = checkpoint.visit(request)
         if visit is None or visit.facts.origin is None:
             raise SetupError("rights were asked before robots: the middlewares are out of order")
-        if visit.facts.kind is not RequestKind.PAGE:
+        if not visit.facts.kind.is_content:
             checkpoint.consult_all(request, visit, _ERRAND)
             return None
         readings, origin = visit.readings, visit.facts.origin
@@ -151,7 +151,7 @@ class RightsMiddleware:
         visit = checkpoint.visit(request)
         if visit is None or visit.response is None:
             raise SetupError(f"a response for {request.url} came that nothing had judged")
-        if visit.facts.kind is not RequestKind.PAGE or not 200 <= response.status < 300:  # noqa: PLR2004
+        if not visit.facts.kind.is_content or not 200 <= response.status < 300:  # noqa: PLR2004
             return response
         if visit.response.body is not response.body:  # it is decoded now
             visit.response = replace(visit.response, body=response.body)

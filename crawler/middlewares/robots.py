@@ -66,7 +66,7 @@ class RobotsMiddleware:
             checkpoint.consult(request, judge_list_source(visit.facts, pins_of(checkpoint.config.blocklists)))
             checkpoint.consult(request, _CRAWL_DELAY)
             return
-        if visit.facts.kind is not RequestKind.PAGE:
+        if not visit.facts.kind.is_content:
             for verdict in _SITE_FILES[visit.facts.kind]:
                 checkpoint.consult(request, verdict)
             return

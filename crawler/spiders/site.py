@@ -33,16 +33,20 @@ _NOT_PAGES = tuple(sorted((f".{extension}" for extension in IGNORED_EXTENSIONS),
 
 
 class SiteSpider(Spider):
-    """See the module. Arguments: `url`, one or more URLs with commas between; `follow=0` for these only."""
+    """See the module. Arguments: `url`, one or more URLs with commas between; `follow=0` for these only.
+
+    `render=1` has every page rendered in a browser first; see `middlewares/browser.py`.
+    """
 
     name = "site"
 
-    def __init__(self, url: str | None = None, follow: str = "1", **kwargs: str) -> None:
+    def __init__(self, url: str | None = None, follow: str = "1", render: str = "0", **kwargs: str) -> None:
         super().__init__(**kwargs)
         self.start_urls = [part.strip() for part in (url or "").split(",") if part.strip()]
         if not self.start_urls:
             raise UsageError("name a start: scrapy crawl site -a url=https://www.example.com/")
         self._follow = follow not in ("0", "false", "no")
+        self._meta = {"playwright": True} if render not in ("0", "false", "no") else {}
         hosts: list[str] = []
         for start in self.start_urls:
             parts = split_origin(start)
@@ -64,7 +68,7 @@ class SiteSpider(Spider):
     async def start(self) -> AsyncIterator[Any]:
         """Yield the start URLs; each once, whatever a resumed crawl has seen."""
         for url in self.start_urls:
-            yield Request(url, callback=self.parse)
+            yield Request(url, callback=self.parse, meta=dict(self._meta))
 
     def parse(self, response: Response) -> Iterator[Any]:
         """Yield what was kept of a page, and the links to follow."""
@@ -95,7 +99,7 @@ class SiteSpider(Spider):
                 if not target.startswith(("http://", "https://")) or target in seen:
                     continue
                 seen.add(target)
-                request = Request(target, callback=self.parse)
+                request = Request(target, callback=self.parse, meta=dict(self._meta))
             except ValueError:
                 continue  # not an address: there is nothing that could be asked for
             if path.endswith(_NOT_PAGES):

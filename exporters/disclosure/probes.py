@@ -113,7 +113,7 @@ def _names(reasons: tuple[Reason, ...]) -> str:
 
 _OUTCOME = "d.stage = 'outcome'"
 PERMIT = "d.stage = 'request' AND d.verdict = 'fetch'"
-PAGE_PERMIT = f"{PERMIT} AND d.kind = 'page'"
+PAGE_PERMIT = f"{PERMIT} AND d.kind IN ('page', 'subresource')"
 KEEP = "d.stage = 'response' AND d.verdict = 'keep' AND d.kind = 'page'"
 _DECISION = "\nJOIN decisions r ON r.segment = d.segment AND r.idx = d.ref_idx"
 
@@ -157,7 +157,7 @@ UNARMED = Probe(
 # parent, and so has a licence: the robots.txt or the page that names it. Lists are no sites.
 DISGUISED_PAGE = Probe(
     id="disguised_page",
-    base=f"{PERMIT} AND d.kind NOT IN ('page', 'list')",
+    base=f"{PERMIT} AND d.kind NOT IN ('page', 'subresource', 'list')",
     bad=(
         "d.parent_url IS NULL AND NOT (d.url LIKE '%/robots.txt' OR d.kind = 'site_file' AND (\n"
         "    d.url LIKE '%/.well-known/tdmrep.json' OR d.url LIKE '%/ai.txt' OR d.url LIKE '%/trust.txt'))"

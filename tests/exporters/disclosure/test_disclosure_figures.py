@@ -196,7 +196,7 @@ def test_every_reason_that_refuses_has_a_family_or_is_named_other():
         Reason.REFUSED_BY_SPIDER, Reason.NO_PERMIT, Reason.LOG_UNAVAILABLE, Reason.HTTP_ERROR, Reason.REDIRECT,
         Reason.SITE_FILE, Reason.RECEIVED, Reason.ERROR_NETWORK, Reason.ERROR_INTERNAL, Reason.RUN_OPENED,
         Reason.RUN_CLOSED, Reason.GUARD_ARMED, Reason.VISIT_TIME, Reason.WAIVER_USED, Reason.WITHDRAWN,
-        Reason.JUDGED_ONLY,
+        Reason.JUDGED_ONLY, Reason.UNGOVERNED, Reason.RENDER_LIMIT, Reason.RENDER_FAILED,
         Reason.LIST_FILE, Reason.LIST_REFRESHED, Reason.LIST_UNCHANGED, Reason.LIST_HELD, Reason.LIST_FAILED,
         Reason.LISTS_CHANGED, Reason.LISTS_KEPT, Reason.TRIPWIRE,
     }, "a new reason code needs a family, or a place in this list"  # fmt: skip
