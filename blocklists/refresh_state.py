@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from blocklists import store
 from blocklists.errors import ListError
+from blocklists.refresh_judge import Outcome
 from blocklists.refresh_plan import Freshness, SourceState, age_words, judge_age
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ def save_states(folder: Path, states: Mapping[str, SourceState]) -> None:
     """Write what is known of each fetched list, in one step."""
     members = {"schema": SCHEMA, "lists": {name: asdict(states[name]) for name in sorted(states)}}
     store.write_whole(folder / store.STATE, (json.dumps(members, indent=1) + "\n").encode())
+
+
+def last_outcome(state: SourceState) -> Outcome | None:
+    """Return what became of the last attempt to refresh a list; None when it was never tried."""
+    if state.tried_at is None:
+        return None
+    if state.held_sha256:
+        return Outcome.HELD
+    if state.failures:
+        return Outcome.FAILED
+    return Outcome.ACCEPTED if state.fetched_at == state.tried_at else Outcome.UNCHANGED
 
 
 def list_ages(

@@ -20,12 +20,14 @@ from blocklists.errors import SekishoError
 from blocklists.refresh_plan import Freshness, age_words
 from blocklists.refresh_state import list_ages
 from blocklists.snapshot import load_snapshot
-from blocklists.store import CURRENT, read_current
+from blocklists.store import CURRENT, STATE, read_current
 from crawler.checkpoint import Checkpoint
 from crawler.decisionlog.record import Document
+from crawler.extensions.list_stats import set_lists
 from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -40,6 +42,15 @@ def _change(members: dict[str, str | int]) -> Document:
     return Document(kind="lists_change", body=rfc8785.dumps({"schema": SCHEMA, **members}))
 
 
+def _stamp(path: Path) -> object:
+    """Return what changes when a file is replaced; None while there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 class ListsWatch:
     """See the module."""
 
@@ -48,6 +59,7 @@ class ListsWatch:
         self._checkpoint = Checkpoint.of(crawler)
         self._folder = self._checkpoint.config.blocklists
         self._seen: object = None
+        self._known: object = None
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
@@ -60,6 +72,7 @@ class ListsWatch:
 
     def engine_started(self) -> None:
         """Say what the operator has to know of the lists, and begin to look."""
+        self._known = _stamp(self._folder / STATE)
         self._warn_of_age()
         for notice in self._checkpoint.snapshot.notices:
             logger.warning("Sekisho: %s", notice)
@@ -82,8 +95,12 @@ class ListsWatch:
                 return
 
     async def look(self) -> None:
-        """Move to the snapshot that `CURRENT` names, if it is another one."""
-        state = self._state()
+        """Move to the snapshot that `CURRENT` names, if it is another one; show what a refresh came to."""
+        known = _stamp(self._folder / STATE)
+        if known != self._known:
+            self._known = known
+            set_lists(self._stats, self._checkpoint)
+        state = _stamp(self._folder / CURRENT)
         if state == self._seen:
             return
         old = self._checkpoint.snapshot
@@ -100,19 +117,13 @@ class ListsWatch:
         self._seen = state
         await self._adopt(old, new)
 
-    def _state(self) -> object:
-        try:
-            found = (self._folder / CURRENT).stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
-
     def _load(self) -> Snapshot:
         config = self._checkpoint.config
         return load_snapshot(self._folder, now_us=self._checkpoint.clock.now_us(), index=config.lists_index)
 
     async def _adopt(self, old: Snapshot, new: Snapshot) -> None:
         self._checkpoint.adopt_lists(new)
+        set_lists(self._stats, self._checkpoint)
         self._stats.inc_value("sekisho/lists_changed_count")
         logger.info(
             "Sekisho: the block lists changed from %s to %s (%d entries)",

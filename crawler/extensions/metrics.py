@@ -24,6 +24,8 @@ class Metric(StrEnum):
     RESTRICTIONS = "sekisho_access_restrictions_total"
     LIST_ENTRIES = "sekisho_domain_list_entries"
     LIST_UPDATED = "sekisho_domain_list_updated_timestamp_seconds"
+    LIST_REFRESH = "sekisho_domain_list_refresh_result"
+    LIST_FAILURES = "sekisho_domain_list_refresh_failures"
     LOG_RECORDS = "sekisho_log_records_total"
     LOG_BYTES = "sekisho_log_bytes_total"
     LOG_ERRORS = "sekisho_log_write_errors_total"
@@ -57,7 +59,15 @@ _ABOUT: dict[Metric, tuple[tuple[str, ...], str]] = {
     Metric.ROBOTS_CACHE: ((), "Origins whose robots.txt is in memory."),
     Metric.RESTRICTIONS: (("kind",), "Responses that were dropped because access to them is restricted."),
     Metric.LIST_ENTRIES: (("list",), "Entries of a block list."),
-    Metric.LIST_UPDATED: (("list",), "When a block list was last read from its source."),
+    Metric.LIST_UPDATED: (("list",), "When the source of a block list last confirmed or replaced it."),
+    Metric.LIST_REFRESH: (
+        ("list", "result"),
+        "What became of the last refresh of a block list: accepted, unchanged, held or failed; always 1.",
+    ),
+    Metric.LIST_FAILURES: (
+        ("list",),
+        "Refreshes of a block list that failed or were held, in a row.",
+    ),
     Metric.LOG_RECORDS: ((), "Records written to the decision log."),
     Metric.LOG_BYTES: ((), "Octets written to the decision log."),
     Metric.LOG_ERRORS: ((), "Errors while writing the decision log; the first one stops the crawl."),
@@ -70,7 +80,8 @@ _ABOUT: dict[Metric, tuple[tuple[str, ...], str]] = {
 SKIPPED_BY_REASON = "sekisho/skipped_reason_count/"
 FAILED_BY_REASON = "sekisho/failed_reason_count/"
 ROBOTS_FETCHES = "sekisho/robots_fetches/"
-DOMAIN_LIST = "sekisho/domain_list/"  # then `<list>/entries` or `<list>/updated_timestamp` (seconds)
+# Then `<list>/` and `entries`, `updated_timestamp` (seconds), `refresh_failures` or `refresh/<result>`.
+DOMAIN_LIST = "sekisho/domain_list/"
 
 # The words of `policies.facts.RobotsAccess`, in the words of the metric.
 ROBOTS_RESULTS = {"rules": "ok", "unavailable": "absent"}
@@ -152,10 +163,18 @@ def _restrictions(stats: Mapping[str, object]) -> Iterator[Reading]:
 
 
 def _lists(stats: Mapping[str, object]) -> Iterator[Reading]:
-    metrics = {"entries": Metric.LIST_ENTRIES, "updated_timestamp": Metric.LIST_UPDATED}
+    metrics = {
+        "entries": Metric.LIST_ENTRIES,
+        "updated_timestamp": Metric.LIST_UPDATED,
+        "refresh_failures": Metric.LIST_FAILURES,
+    }
     for rest, value in _below(stats, DOMAIN_LIST):
         name, _, what = rest.rpartition("/")
-        if name and what in metrics:
+        if name.endswith("/refresh"):
+            yield Reading(
+                metric=Metric.LIST_REFRESH, labels=(name.removesuffix("/refresh"), what), value=value
+            )
+        elif name and what in metrics:
             yield Reading(metric=metrics[what], labels=(name,), value=value)
 
 

@@ -7,7 +7,6 @@ Decides nothing.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,8 @@ from scrapy.utils.asyncio import create_looping_call
 from crawler.checkpoint import Checkpoint
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.store import log_path
-from crawler.extensions.metrics import DOMAIN_LIST, FAILED_BY_REASON, SKIPPED_BY_REASON
+from crawler.extensions.list_stats import set_lists
+from crawler.extensions.metrics import FAILED_BY_REASON, SKIPPED_BY_REASON
 from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
@@ -32,17 +32,12 @@ REFRESH_SECONDS = 1.0
 
 
 def set_terms(stats: StatsCollector, checkpoint: Checkpoint) -> None:
-    """Set what does not change while a crawl runs: agent, policy and lists."""
+    """Set what does not change while a crawl runs, and what its lists are when it begins."""
     agent = checkpoint.agent
     stats.set_value("sekisho/agent", agent.policy.token)
     stats.set_value("sekisho/policy/version", agent.policy.version)
     stats.set_value("sekisho/policy/sha256", agent.sha256)
-    for source in json.loads(checkpoint.snapshot.manifest)["sources"]:
-        stats.set_value(f"{DOMAIN_LIST}{source['declared']['id']}/entries", source["entries"])
-    for known in checkpoint.snapshot.sources:
-        if known.fetched_at is not None:
-            # The snapshot keeps microseconds; Prometheus wants seconds.
-            stats.set_value(f"{DOMAIN_LIST}{known.source_id}/updated_timestamp", known.fetched_at / 1_000_000)
+    set_lists(stats, checkpoint)
 
 
 def set_counts(stats: StatsCollector, checkpoint: Checkpoint) -> None:

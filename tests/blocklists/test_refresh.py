@@ -50,7 +50,7 @@ from blocklists.refresh_sources import (
     pins_of,
     wanted_definitions,
 )
-from blocklists.refresh_state import list_ages, load_states, require_fresh, save_states
+from blocklists.refresh_state import last_outcome, list_ages, load_states, require_fresh, save_states
 from blocklists.refresh_store import encode_toml, held_octets, manifest_of, put_held
 
 NOW = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -366,6 +366,15 @@ def test_a_damaged_state_file_is_an_error_that_says_what_to_do(tmp_path, text):
 
 def source(name, fetched_at=None):
     return Source(source_id=name, title=name, sha256="0" * 64, weight=Weight.COMMUNITY, fetched_at=fetched_at)
+
+
+def test_what_became_of_the_last_refresh_is_told_by_the_state():
+    tried = {"tried_at": 7, "sha256": "a"}
+    assert last_outcome(SourceState()) is None
+    assert last_outcome(SourceState(**tried, fetched_at=7)) is Outcome.ACCEPTED
+    assert last_outcome(SourceState(**tried, fetched_at=3, checked_at=7)) is Outcome.UNCHANGED
+    assert last_outcome(SourceState(**tried, fetched_at=3, failures=2)) is Outcome.FAILED
+    assert last_outcome(SourceState(**tried, fetched_at=3, failures=2, held_sha256="b")) is Outcome.HELD
 
 
 def test_a_confirmation_makes_a_list_younger_and_lists_of_our_own_do_not_age(tmp_path):

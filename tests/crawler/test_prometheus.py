@@ -37,6 +37,8 @@ STATS = {
     "sekisho/robots_fetches/unreachable": 1,
     "sekisho/domain_list/ut1/manga/entries": 470,
     "sekisho/domain_list/ut1/manga/updated_timestamp": 1_795_219_200,
+    "sekisho/domain_list/ut1/manga/refresh/held": 1,
+    "sekisho/domain_list/ut1/manga/refresh_failures": 3,
     "sekisho/domain_list/ut1/manga/unknown": 1,
     "sekisho/log/records": 88,
     "sekisho/policy/version": 2,
@@ -103,6 +105,9 @@ def test_a_scrape_over_loopback_tells_what_the_stats_say_at_that_moment(crawler_
     assert found["sekisho_access_restrictions_total", (("kind", "http_451"),)] == 1
     assert found["sekisho_domain_list_entries", (("list", "ut1/manga"),)] == 470
     assert found["sekisho_domain_list_updated_timestamp_seconds", (("list", "ut1/manga"),)] == 1_795_219_200
+    labels = (("list", "ut1/manga"), ("result", "held"))
+    assert found["sekisho_domain_list_refresh_result", labels] == 1
+    assert found["sekisho_domain_list_refresh_failures", (("list", "ut1/manga"),)] == 3
     assert found["sekisho_log_records_total", ()] == 88
     assert found["sekisho_policy_info", (("sha256_12", "9f9f9f9f9f9f"), ("version", "2"))] == 1
     crawler.stats.inc_value("sekisho/decisions/fetched", 4)

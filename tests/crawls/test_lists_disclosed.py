@@ -24,6 +24,10 @@ licence = "test"
 licence_accepted = true
 report_url = "https://reports.example/wrong-entries"
 """
+SETTINGS = """
+SEKISHO_LISTS_WATCH_SECONDS = 0.2
+SEKISHO_METRICS_TEXTFILE = "metrics.prom"
+"""
 SPIDER = """
 import scrapy
 
@@ -48,7 +52,7 @@ def disclosed(tmp_path_factory):
     with Web() as web:
         web.listed.clear()
         project = Project(tmp_path_factory.mktemp("disclosed"))
-        project.append("project_settings.py", "\nSEKISHO_LISTS_WATCH_SECONDS = 0.2\n")
+        project.append("project_settings.py", SETTINGS)
         project.write("lists/sources/fetched.toml", DEFINITION.format(url=web.url(LISTS, "/list")))
         web.add(LISTS, "/list", Reply(200, (("Content-Type", "text/plain"),), b"pirate.localhost\n"))
         assert project.sekisho("blocklists", "refresh").returncode == 0
@@ -152,3 +156,15 @@ def test_every_number_about_lists_comes_from_its_printed_query(disclosed):
     assert [row[:2] for row in figures["ExampleBot.override_uses"]["rows"]] == [[FREED, 1]]
     counts = {row[0]: row[1] for row in figures["ExampleBot.list_outcomes"]["rows"]}
     assert (counts["list_refreshed"], counts["list_held"]) == (1, 1)
+
+
+def test_metrics_tell_entries_age_and_last_refresh_of_the_lists_in_force_at_the_end(disclosed):
+    project, _, _, _ = disclosed
+    text = (project.folder / "metrics.prom").read_text()
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("sekisho_domain_list"))
+    assert lines['sekisho_domain_list_entries{list="fetched"}'] == "1.0"
+    assert lines['sekisho_domain_list_entries{list="overrides"}'] == "1.0"  # it came while the crawl ran
+    assert lines['sekisho_domain_list_refresh_result{list="fetched",result="held"}'] == "1.0"
+    assert lines['sekisho_domain_list_refresh_failures{list="fetched"}'] == "1.0"
+    age = time.time() - float(lines['sekisho_domain_list_updated_timestamp_seconds{list="fetched"}'])
+    assert 0 < age < 600
