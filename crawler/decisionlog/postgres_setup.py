@@ -247,8 +247,9 @@ def set_up(place: Server) -> None:
     try:
         found = found_format(connection)
         if found is not None and found != schema.FORMAT:
-            raise LogError(  # noqa: TRY301 - one place closes
-                f"the log {place} has format {found!r}: run `sekisho log migrate`, or use the Sekisho that wrote it"
+            raise LogError(
+                f"the log {place} has format {found!r}: run `sekisho log migrate`,"
+                " or use the Sekisho version that wrote it"
             )
         connection.exec_driver_sql("BEGIN")
         number_alone(connection)

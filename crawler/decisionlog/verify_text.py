@@ -8,9 +8,9 @@ from policies.console import OutputFormat, as_json, as_jsonl, printable, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from crawler.decisionlog.findings import Finding, SegmentReport, VerifyReport
+    from crawler.decisionlog.place import LogPlace
 
 SCHEMA = "sekisho.verify/1"
 
@@ -47,7 +47,7 @@ def _counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
-def _lines(path: Path, report: VerifyReport) -> Iterator[str]:
+def _lines(path: LogPlace, report: VerifyReport) -> Iterator[str]:
     rows = [
         (
             part.segment,
@@ -95,7 +95,7 @@ def _lines(path: Path, report: VerifyReport) -> Iterator[str]:
         yield "Nothing was changed, and nothing is missing."
 
 
-def verify_output(path: Path, report: VerifyReport, output: OutputFormat) -> str:
+def verify_output(path: LogPlace, report: VerifyReport, output: OutputFormat) -> str:
     """Return the report as text without a last line end."""
     if output is OutputFormat.JSONL:
         return as_jsonl(_finding(finding) for finding in report.findings)

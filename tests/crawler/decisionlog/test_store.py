@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from blocklists.errors import ExitCode
-from crawler.decisionlog import store
+from crawler.decisionlog import store_sqlite
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.writer import LogWriter
@@ -43,13 +43,13 @@ def refusal(url, clock=None):
     ],
 )  # fmt: skip
 def test_wal_is_used_only_where_its_reset_bug_is_fixed(version, safe):
-    assert store.wal_is_safe(version) is safe
+    assert store_sqlite.wal_is_safe(version) is safe
 
 
 def test_the_sqlite_that_is_really_linked_decides(log):
     writer = log.open()
     raw = writer._store._raw
-    expected = "wal" if store.wal_is_safe(sqlite3.sqlite_version_info) else "persist"
+    expected = "wal" if store_sqlite.wal_is_safe(sqlite3.sqlite_version_info) else "persist"
     assert raw.execute("SELECT sqlite_version()").fetchone() == (sqlite3.sqlite_version,)
     assert raw.execute("PRAGMA journal_mode").fetchone() == (expected,)
     assert raw.execute("PRAGMA synchronous").fetchone() == (2,), "FULL"
@@ -59,7 +59,7 @@ def test_the_sqlite_that_is_really_linked_decides(log):
 def test_a_wal_log_is_converted_where_wal_is_not_safe(log, monkeypatch):
     log.write()
     assert log.raw().execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
-    monkeypatch.setattr(store, "wal_is_safe", lambda _: False)
+    monkeypatch.setattr(store_sqlite, "wal_is_safe", lambda _: False)
     log.write(run_id="run-2")
     assert log.raw().execute("PRAGMA journal_mode").fetchone() != ("wal",)
 
@@ -69,13 +69,13 @@ def test_a_wal_log_that_somebody_has_open_is_refused_where_wal_is_not_safe(log, 
     other = log.raw()
     other.execute("PRAGMA journal_mode = WAL")
     other.execute("SELECT count(*) FROM record").fetchone()
-    monkeypatch.setattr(store, "wal_is_safe", lambda _: False)
+    monkeypatch.setattr(store_sqlite, "wal_is_safe", lambda _: False)
     with pytest.raises(LogError, match=r"locked|journal_mode is 'wal'"):
         log.open(lock_timeout=0.1)
 
 
 def test_wal_works_where_it_is_safe(log, monkeypatch):
-    monkeypatch.setattr(store, "wal_is_safe", lambda _: True)
+    monkeypatch.setattr(store_sqlite, "wal_is_safe", lambda _: True)
     head = log.write()
     assert log.raw().execute("PRAGMA journal_mode").fetchone() == ("wal",)
     with log.reader() as reader:
@@ -85,8 +85,9 @@ def test_wal_works_where_it_is_safe(log, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://db/sekisho", "SQLite logs only"),
-        ("postgresql+psycopg://db/sekisho", "SQLite logs only"),
+        ("postgresql+psycopg2://db/sekisho", "no log can be kept in postgresql+psycopg2"),
+        ("postgresql://db", "names no database"),
+        ("postgresql://db/sekisho?options=-csynchronous_commit%3Doff", "options cannot be given in a log URL"),
         ("mysql://db/sekisho", "no log can be kept in mysql"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
@@ -223,7 +224,7 @@ def test_the_folder_of_a_new_log_is_synced(log, monkeypatch):
         synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         real(descriptor)
 
-    monkeypatch.setattr(store.os, "fsync", fsync)
+    monkeypatch.setattr(store_sqlite.os, "fsync", fsync)
     log.write()
     assert str(log.path.parent) in synced
 
