@@ -205,7 +205,10 @@ class Checkpoint:
     def withdraw(self, request: Request) -> bool:
         """Take back a permit that was not used, so that it cannot serve later; whether there was one."""
         held = self.permits.withdraw(request)
-        self.tally.fetched -= held
+        visit = self._visits.get(request)
+        if held and visit is not None and visit.receipt is not None:
+            self.tally.fetched -= 1
+            self.record.not_sent(visit, visit.receipt)
         return held
 
     def adopt_lists(self, snapshot: Snapshot) -> None:

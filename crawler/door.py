@@ -117,7 +117,11 @@ class GuardedHandlers(DownloadHandlers):
         came into force; both are looked at again until neither changed in the meantime. Raises SekishoSkip.
         """
         checkpoint = self._checkpoint
+        gate = checkpoint.pace.gate
         while True:
+            if gate.is_closing and gate.is_scheduled(request):
+                checkpoint.withdraw(request)  # a crawl that ends finishes what has left, and nothing else
+                raise Postponed(0.0)
             try:
                 await checkpoint.pace.leave(visit)
             except LeftAlone as held:

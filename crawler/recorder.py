@@ -157,6 +157,17 @@ class Recorder:
             )
         )
 
+    def not_sent(self, visit: Visit, receipt: Receipt) -> None:
+        """Record that a request that had been decided did not leave, so that its decision has an end."""
+        self._log.append(
+            Entry(
+                stage=Stage.OUTCOME,
+                verdict=Action.DEFER.value,
+                reason=Reason.NOT_SENT.value,
+                **self._about(visit, receipt),
+            )
+        )
+
     def response(
         self,
         visit: Visit,

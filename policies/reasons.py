@@ -252,6 +252,12 @@ _PASSES_AND_CONDUCT: dict[Reason, Explanation] = {
         "Read the response record for what became of it.",
         "その後の扱いは、応答の記録を参照してください。",
     ),
+    Reason.NOT_SENT: _entry(
+        "The permit was withdrawn before the request left: its site, the lists or the end came first.",
+        "送信前に許可を取り消しました。サイトの要求、リストの更新、またはクロールの終了が先に生じたためです。",
+        "Nothing to do: the request is judged anew when it is taken up again.",
+        "再開時に改めて判断されるため、対応は不要です。",
+    ),
     Reason.ERROR_NETWORK: _entry(
         "No complete response arrived: name, connection, encryption or transfer failed.",
         "名前解決、接続、暗号化または転送に失敗し、応答を最後まで受信できませんでした。",

@@ -129,6 +129,7 @@ class Reason(StrEnum):
     JUDGED_ONLY = "judged_only"
     # outcomes
     RECEIVED = "received"
+    NOT_SENT = "not_sent"
     ERROR_NETWORK = "error_network"
     ERROR_INTERNAL = "error_internal"
     # the run itself

@@ -1,6 +1,5 @@
-"""Identity: every request carries the declared User-Agent and no cookies but those that its site set.
+"""Identity: every request carries the declared User-Agent, whatever a spider, a setting or a default says.
 
-Whatever a spider, a setting or a default says.
 Opens the visit of a request and asks rule `scope`, since what an agent may ask for is part of who it is.
 Stands first, and replaces Scrapy's UserAgentMiddleware.
 """
@@ -34,9 +33,5 @@ class IdentityMiddleware:
         """Set the declared User-Agent and ask whether the agent may ask for this at all."""
         checkpoint = self._checkpoint
         request.headers[b"User-Agent"] = checkpoint.user_agent
-        # A site gets back what it set, from Scrapy's jar, which comes later; a session that a spider brings
-        # along could open what is not open to all.
-        request.headers.pop(b"Cookie", None)
-        request.cookies = {}
         visit = checkpoint.open_visit(request)
         checkpoint.consult(request, judge_scope(visit.facts, loopback_only=checkpoint.loopback_only))

@@ -79,12 +79,12 @@ ASKED = (
     Attempt(32, "replay_copy", "the same with its copy", _S, NO_PERMIT),
 )  # fmt: skip
 
-# What the same spider says that nobody listens to: the request goes out as every other one.
+# What the same spider brings along: nobody listens to it.
 UNHEARD = (
     Attempt(
         33, "user_agent", "another User-Agent by spider, setting, default header or request, one or two", _I
     ),
-    Attempt(34, "cookie", "cookies that the spider brings along, by argument and by header", _I),
+    Attempt(34, "cookie", "cookies that the spider brings along, by argument and by header", _S, SCOPE),
     Attempt(35, "crlf", "line breaks and a second request in a URL", _I),
     Attempt(36, "control_ports", "RemoteControl and the telnet console", _I),
     Attempt(37, "public_suffixes", "the Public Suffix List, fetched by the cookie middleware", _I),

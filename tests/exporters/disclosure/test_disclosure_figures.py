@@ -198,7 +198,7 @@ def test_every_reason_that_refuses_has_a_family_or_is_named_other():
         Reason.RUN_CLOSED, Reason.GUARD_ARMED, Reason.VISIT_TIME, Reason.WAIVER_USED, Reason.WITHDRAWN,
         Reason.JUDGED_ONLY, Reason.UNGOVERNED, Reason.RENDER_LIMIT, Reason.RENDER_FAILED,
         Reason.LIST_FILE, Reason.LIST_REFRESHED, Reason.LIST_UNCHANGED, Reason.LIST_HELD, Reason.LIST_FAILED,
-        Reason.LISTS_CHANGED, Reason.LISTS_KEPT, Reason.TRIPWIRE,
+        Reason.LISTS_CHANGED, Reason.LISTS_KEPT, Reason.TRIPWIRE, Reason.NOT_SENT,
     }, "a new reason code needs a family, or a place in this list"  # fmt: skip
 
 
