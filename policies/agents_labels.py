@@ -88,6 +88,10 @@ FIELDS: dict[str, Label] = {
     "signals.honour_contradictory_trust_txt": Label(
         en="A no among contradictions in trust.txt counts", ja="矛盾する trust.txt の拒否扱い"
     ),
+    "signals.honour_paywalls_for_search": Label(
+        en="Declared paywalls count for a search index", ja="検索インデックスへのペイウォール宣言の適用"
+    ),
+    "signals.honour_metering": Label(en="Metered articles count as paid", ja="従量制記事の有料扱い"),
     "signals.honour_page_directives_by_analogy": Label(
         en="Page directives count for purposes they do not name", ja="ページ指示の類推適用"
     ),

@@ -210,6 +210,8 @@ class SignalSwitches(Part):
     honour_tdm_beyond_mining: Switch = True
     honour_unknown_licences: Switch = True
     honour_contradictory_trust_txt: Switch = True
+    honour_paywalls_for_search: Switch = True
+    honour_metering: Switch = True
     honour_page_directives_by_analogy: Switch = True
     honour_asset_rights_by_analogy: Switch = True
     deny_malformed_preferences: Switch = False

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from policies.precedence import Row
 from policies.rules.judged_rows import Intent, meaning
+from policies.signals.access_parts import find_closed_parts, without_closed_parts
 from policies.signals.access_statement import Access
 from policies.signals.content_tier import parse_content_tier
 from policies.signals.gate_words import NO_VENDORS
@@ -59,12 +60,28 @@ def _evidence(response: ResponseFacts, statement: AccessStatement, sha256: str) 
     )
 
 
-def _verdict(row: Row, reason: Reason, evidence: tuple[Evidence, ...], intent: Intent) -> Verdict:
+def _verdict(
+    row: Row, reason: Reason, evidence: tuple[Evidence, ...], intent: Intent, others: tuple[Reason, ...] = ()
+) -> Verdict:
     """Return what a row of the precedence table makes of a restriction for an agent."""
     if intent.effect(row).denies:
-        return Verdict(rule=RULE, action=Action.SKIP, reason=reason, evidence=evidence)
+        return Verdict(rule=RULE, action=Action.SKIP, reason=reason, evidence=evidence, others=others)
     shown = replace(evidence[0], note=f"{evidence[0].note}; {meaning(row, intent)}")
     return Verdict(rule=RULE, action=Action.KEEP, reason=Reason.KEPT, evidence=(shown, *evidence[1:]))
+
+
+def find_free_text(page: Page) -> str | None:
+    """Return the text of a page without its closed parts, where the rest of it is declared free.
+
+    None for every other page: one that is free, one that is closed, and one whose parts cannot be told apart.
+    """
+    if not page.markers.accessible or any(one.restricts for one in parse_content_tier(page)):
+        return None
+    parts = find_closed_parts(page)
+    if parts is None:
+        return None
+    restrictions = sum(statement.restricts for statement in parse_free_access(page))
+    return without_closed_parts(page, parts) if restrictions == parts.statements else None
 
 
 def _judge_statements(response: ResponseFacts, page: Page, intent: Intent) -> Verdict | None:
@@ -76,10 +93,14 @@ def _judge_statements(response: ResponseFacts, page: Page, intent: Intent) -> Ve
         return None
     sha256 = hashlib.sha256(response.body).hexdigest()
     evidence = tuple(_evidence(response, statement, sha256) for statement in found[:_CITED])
+    if find_free_text(page) is not None:
+        shown = replace(evidence[0], note=f"{evidence[0].note}; the closed parts are taken out of the page")
+        return Verdict(rule=RULE, action=Action.KEEP, reason=Reason.KEPT, evidence=(shown, *evidence[1:]))
     if all(statement.access is Access.METERED for statement in found):
         return _verdict(Row.PAYWALL_METERED, Reason.PAYWALL_METERED, evidence, intent)
     reason = Reason.PAYWALL_STRUCTURED_DATA if structured else Reason.PAYWALL_MARKUP
-    return _verdict(Row.PAYWALL, reason, evidence, intent)
+    others = (Reason.PAYWALL_MARKUP,) if structured and tiers else ()
+    return _verdict(Row.PAYWALL, reason, evidence, intent, others)
 
 
 def _judge_gate(response: ResponseFacts, page: Page, vendors: VendorTable, intent: Intent) -> Verdict:
@@ -112,7 +133,18 @@ def judge_opened_page(
     if page is None:
         return _PASS
     declared = _judge_statements(response, page, intent)
-    return declared if declared is not None else _judge_gate(response, page, vendors, intent)
+    if declared is None or declared.action.passes:
+        gate = _judge_gate(response, page, vendors, intent)
+        return gate if declared is None or not gate.action.passes else declared
+    gate = _judge_gate(response, page, vendors, intent)
+    if gate.action.passes:
+        return declared
+    # Whoever may read what is declared as paid still gets no article where a gate stands in its place.
+    return replace(
+        declared,
+        evidence=(*declared.evidence, *gate.evidence),
+        others=(*declared.others, gate.reason),
+    )
 
 
 def judge_page(response: ResponseFacts) -> Verdict:

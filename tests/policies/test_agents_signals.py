@@ -14,8 +14,8 @@ from policies.precedence import DEFAULTS, SWITCHES, TABLE, Effect, Row
 from policies.vocabulary import Purpose
 
 EXAMPLE = (Path(__file__).resolve().parents[2] / "policies/agents/examplebot.toml").read_text()
-# Rows that rules judge by the status or the page alone: no agent file moves them.
-NOT_OFFERED = {"honour_denied_robots", "honour_paywalls_for_search", "honour_metering"}
+# A rule judges it by the status alone: no agent file moves it.
+NOT_OFFERED = {"honour_denied_robots"}
 
 
 def agent(signals="", purposes='["ai-training"]'):
