@@ -122,6 +122,12 @@ class Web:
         """Return the paths received, of one host or of all."""
         return [one.path for one in self.received if host in (None, one.host)]
 
+    def listen_also(self, address: str) -> None:
+        """Serve the same web on another loopback address, on the same port."""
+        assert self._loop is not None
+        serving = asyncio.start_server(self._serve, address, self.port, backlog=64, limit=2**20)
+        asyncio.run_coroutine_threadsafe(serving, self._loop).result(10)
+
     def _run(self) -> None:
         loop = asyncio.new_event_loop()
         self._loop = loop
