@@ -41,7 +41,7 @@ _DEFENCE_COOKIES = ("datadome=", "_abck=", "_px3=", "_pxhd=", "incap_ses_", "vis
 LARGEST_CHALLENGE = 256 * 1024
 """Octets beyond which a page is no challenge: the largest that are known inline some 40 kB of script."""
 
-_CHALLENGE_PAGES: tuple[tuple[str, tuple[bytes, ...]], ...] = (
+CHALLENGE_PAGES: tuple[tuple[str, tuple[bytes, ...]], ...] = (
     ("Cloudflare", (b"_cf_chl_opt", b"challenge-platform")),
     ("Cloudflare", (b"<title>just a moment...</title>", b"challenge-platform")),
     ("Cloudflare", (b"cf-browser-verification", b"cf_chl")),
@@ -61,8 +61,18 @@ _CHALLENGE_PAGES: tuple[tuple[str, tuple[bytes, ...]], ...] = (
     ("Sucuri", (b"sucuri_cloudproxy_js",)),
     ("DDoS-Guard", (b"ddos-guard", b"/.well-known/ddos-guard/js-challenge")),
 )
-# One word of each, for a first look.
-_WORDS = tuple(dict.fromkeys(words[0] for _, words in _CHALLENGE_PAGES))
+# For a first look: a part of at least one word of each, few and long, since each is one search of the page.
+STEMS = (
+    b"challenge",
+    b"captcha",
+    b"cf_chl",
+    b"access denied",
+    b"sec-if-cpt-container",
+    b"_incapsula_resource",
+    b"/ips.js?",
+    b"awswaf",
+    b"sucuri_cloudproxy_js",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +106,17 @@ def defence_cookie(value: str) -> str:
 def named_by_page(response: ResponseFacts) -> Challenge | None:
     """Return the challenge that stands in place of a page; the body must be decoded. Cheap for full pages."""
     body = response.body
-    if not body or len(body) > LARGEST_CHALLENGE or not has_few_links(body):
-        return None
-    if not is_markup(response.media_type, body):
+    if not body or len(body) > LARGEST_CHALLENGE:
         return None
     lowered = body.lower()
-    for vendor, words in _CHALLENGE_PAGES:
+    for stem in STEMS:
+        if stem in lowered:
+            break
+    else:
+        return None
+    if not has_few_links(body) or not is_markup(response.media_type, body):
+        return None
+    for vendor, words in CHALLENGE_PAGES:
         if not all(word in lowered for word in words):
             continue
         text = decode_narrow(body, declared_charset(response.header("content-type")))

@@ -151,6 +151,13 @@ def has_few_links(octets: bytes) -> bool:
     return True
 
 
+def _holds_one_of(words: tuple[bytes, ...], lowered: bytes) -> bool:
+    for word in words:  # noqa: SIM110 - a generator costs more than the searches
+        if word in lowered:
+            return True
+    return False
+
+
 def find_markers(octets: bytes, token: str = "", vendors: VendorTable = NO_VENDORS) -> Markers:
     """Return which words occur in octets of an encoding that contains ASCII, whatever their case.
 
@@ -170,9 +177,9 @@ def find_markers(octets: bytes, token: str = "", vendors: VendorTable = NO_VENDO
         _RESERVATION in lowered and _TDM.search(lowered) is not None,
         RSL_MARKER in lowered,
         find_vendors(lowered, vendors),
-        any(word in lowered for word in vendors.own_gate),
+        _holds_one_of(vendors.own_gate, lowered),
         _REFRESH in lowered and _REFRESH_PRAGMA.search(lowered) is not None,
-        has_few_links(lowered) and any(word in lowered for word in _GOING_ON),
+        _holds_one_of(_GOING_ON, lowered) and has_few_links(lowered),
     )
     if not any(found):
         return NO_MARKERS
