@@ -18,6 +18,7 @@ from scrapy.core.downloader.handlers import DownloadHandlers
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
+from crawler.browser.locate import is_browser_handler
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from crawler.handlers import send_once, sign_connections, stand_behind
@@ -65,6 +66,11 @@ class GuardedHandlers(DownloadHandlers):
     def _load_handler(self, scheme: str, skip_lazy: bool = False) -> Any:  # noqa: ANN401 - Scrapy's type is wider
         """Load a handler that sends what it is given once, and only what the door lets through."""
         handler: Any = super()._load_handler(scheme, skip_lazy)
+        if is_browser_handler(handler):
+            raise SetupError(
+                f"DOWNLOAD_HANDLERS[{scheme!r}] is made from scrapy-playwright's, whose browser goes to "
+                "the network by itself; remove it: meta['playwright'] works without"
+            )
         if handler is not None:
             send_once(handler)
             if sign_connections(handler, self._wire):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class BrowserMissingError(SekishoError):
     """The extra or Chromium is not there, or does not start: says what to install or to set."""
 
-    exit_code = ExitCode.USAGE
+    exit_code = ExitCode.REFUSED
 
 
 class RenderingEnded(Exception):  # noqa: N818 - an answer, not a failure

@@ -53,11 +53,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """What rendering came to: the document as it stands, or where the page led its window."""
+    """What rendering came to: the document as it stands, or where the page led its window.
+
+    `results` are those of the page methods, in their order.
+    """
 
     document: str
     left_for: str | None
     summary: str
+    results: tuple[object, ...] = ()
 
 
 class Rendering:
@@ -87,6 +91,7 @@ class Rendering:
         self._why: RenderingEnded | None = None
         self._left_for: str | None = None
         self.counts: Counter[str] = Counter()
+        self.results: list[object] = []
 
     async def render(self, context: BrowserContext, methods: Sequence[Any]) -> Rendered:
         """Return what the page comes to; RenderingEnded when it comes to nothing within its limits.
@@ -110,7 +115,12 @@ class Rendering:
                     Reason.RENDER_LIMIT,
                     f"not finished after {self._limits.seconds:g} s; SEKISHO_BROWSER_TIMEOUT sets the limit",
                 )
-            return Rendered(document=work.result(), left_for=None, summary=self.summary())
+            return Rendered(
+                document=work.result(),
+                left_for=None,
+                summary=self.summary(),
+                results=tuple(self.results),
+            )
         except Error as error:
             raise RenderingEnded(Reason.RENDER_FAILED, " ".join(str(error).split())[:300]) from error
         finally:
@@ -168,13 +178,13 @@ class Rendering:
             await asyncio.gather(loading, staying, return_exceptions=True)
 
     async def _apply(self, page: Page, method: Any) -> None:  # noqa: ANN401 - scrapy-playwright's PageMethod
-        """Apply one page method as scrapy-playwright does: a name or a function, arguments, a result."""
+        """Apply one page method as scrapy-playwright does: a name or a function, and arguments."""
         named = method.method
         call = partial(named, page) if callable(named) else getattr(page, named, None)
         if call is None:
             raise RenderingEnded(Reason.RENDER_FAILED, f"a page has no method {named!r}")
         result = call(*method.args, **method.kwargs)
-        method.result = await result if inspect.isawaitable(result) else result
+        self.results.append(await result if inspect.isawaitable(result) else result)
 
     async def _settle(self) -> None:
         """Return when nothing is under way for a moment, or when waiting longer makes no sense."""

@@ -71,14 +71,20 @@ def site_of(url: str) -> str:
 
 
 class Subrequests:
-    """The requests of one page. `largest` is how many octets they may come to together."""
+    """The requests of one page.
 
-    def __init__(self, crawler: Crawler, checkpoint: Checkpoint, page: Request, *, largest: int) -> None:
+    `largest` is how many octets they may come to together, `seconds` how long one of them may take.
+    """
+
+    def __init__(
+        self, crawler: Crawler, checkpoint: Checkpoint, page: Request, *, largest: int, seconds: float
+    ) -> None:
         self._crawler = crawler
         self._checkpoint = checkpoint
         self._page = page
         self._site = site_of(page.url)
         self._largest = largest
+        self._seconds = seconds
         self._lanes: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self.octets = 0
         self.open = True  # nothing is asked for a page that is gone
@@ -148,7 +154,9 @@ class Subrequests:
         }
         if site_of(url) != self._site or page.get("dont_merge_cookies"):
             meta["dont_merge_cookies"] = True
-        for name in ("cookiejar", "proxy", "download_timeout"):
+        usual = self._crawler.settings.getfloat("DOWNLOAD_TIMEOUT") or self._seconds
+        meta["download_timeout"] = min(float(page.get("download_timeout") or usual), self._seconds)
+        for name in ("cookiejar", "proxy"):
             if name in page:
                 meta[name] = page[name]
         headers = {name: value for name, value in wish.fields.items() if name in TAKEN_FIELDS}

@@ -12,6 +12,7 @@ import asyncio
 import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from scrapy import signals
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
@@ -96,6 +97,7 @@ class BrowserMiddleware:
         )
         self._chromium = Chromium(checkpoint, wanted=config.browser, sandbox=config.browser_sandbox)
         self._pages = asyncio.Semaphore(config.browser_pages)
+        self._held: WeakKeyDictionary[Request, tuple[object, ...]] = WeakKeyDictionary()
         self._complained = False
         self._redirects: RedirectMiddleware | None
         try:
@@ -108,7 +110,13 @@ class BrowserMiddleware:
         """Build it for a guarded crawl, and end the browser with the crawl."""
         middleware = cls(crawler)
         crawler.signals.connect(middleware.spider_closed, signal=signals.spider_closed)
+        crawler.signals.connect(middleware.response_received, signal=signals.response_received)
         return middleware
+
+    def response_received(self, request: Request) -> None:
+        """Hand over what page methods took from a page, now that the page itself is handed over."""
+        for method, result in zip(_methods(request), self._held.pop(request, ()), strict=False):
+            method.result = result
 
     async def spider_closed(self) -> None:
         """End the browser; what it may still want is recorded before the run is sealed."""
@@ -162,7 +170,13 @@ class BrowserMiddleware:
             context = await self._chromium.context(request.meta.get("playwright_context_kwargs") or {})
             try:
                 goto = request.meta.get("playwright_page_goto_kwargs") or {}
-                parts = Subrequests(self._crawler, self._checkpoint, request, largest=self._limits.octets)
+                parts = Subrequests(
+                    self._crawler,
+                    self._checkpoint,
+                    request,
+                    largest=self._limits.octets,
+                    seconds=self._limits.seconds,
+                )
                 rendering = Rendering(
                     answer=response,
                     parts=parts,
@@ -195,11 +209,8 @@ class BrowserMiddleware:
             text=f"Chromium {self._chromium.version}",
         )
         visit.head = (*visit.head, *visit.rights, shown)
-        try:
-            return await self._live(RightsMiddleware).process_response(request, page)
-        except SekishoSkip:
-            self._forget(request)
-            raise
+        self._held[request] = rendered.results
+        return await self._live(RightsMiddleware).process_response(request, page)
 
     def _live(self, kind: type[_Middleware]) -> _Middleware:
         """Return the middleware of a kind that is at work in this crawl."""
@@ -211,7 +222,6 @@ class BrowserMiddleware:
 
     def _leave(self, request: Request, response: Response, visit: Visit, rendered: Rendered) -> Request:
         """Return the request for where a page led its window; it is judged like any other."""
-        self._forget(request)
         target = rendered.left_for or ""
         verdict = _verdict(
             Action.SKIP, Reason.REDIRECT, f"the page leads elsewhere: {rendered.summary}", text=target
@@ -226,7 +236,6 @@ class BrowserMiddleware:
     def _give_up(
         self, request: Request, response: Response, visit: Visit, ended: RenderingEnded | BrowserMissingError
     ) -> SekishoSkip:
-        self._forget(request)
         reason = ended.reason if isinstance(ended, RenderingEnded) else Reason.RENDER_FAILED
         if isinstance(ended, BrowserMissingError):
             self._complain(str(ended))
@@ -237,11 +246,6 @@ class BrowserMiddleware:
     def _judge(self, response: Response, visit: Visit, verdict: Verdict) -> None:
         verdicts = (*visit.head, *visit.rights, verdict)
         self._checkpoint.judge_response(visit, Assessment(verdicts=verdicts), response)
-
-    def _forget(self, request: Request) -> None:
-        """Drop what page methods took from a page that is not kept."""
-        for method in _methods(request):
-            method.result = None
 
     def _complain(self, note: str) -> None:
         if not self._complained:
