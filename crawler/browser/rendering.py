@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urldefrag
 
 from crawler.browser.errors import RenderingEnded
+from crawler.browser.limits import FLOOD, Limits, why_left_out
 from crawler.browser.page_script import BINDING, PAGE_SCRIPT
 from crawler.browser.showing import CALLS, is_shared, leading_to, shown_fields
 from crawler.browser.subrequests import Subrequests, Wish
@@ -36,19 +37,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 QUIET_SECONDS: Final = 0.5
 SETTLE_SECONDS: Final = 10.0  # after its load event a page that is never quiet is taken as it is
-FLOOD: Final = 10  # times the most requests: a page that goes on asking is given up
 MOST_TOLD: Final = 100  # closed ways that one page may tell of
 _WAITS: Final = frozenset({"load", "domcontentloaded", "commit", "networkidle"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one page may cost: seconds, requests, octets; and which types of parts are not asked for."""
-
-    seconds: float
-    requests: int
-    octets: int
-    skipped: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +233,12 @@ class Rendering:
         if asked.is_navigation_request() and (frame is None or frame.parent_frame is None):
             await self._answer_window(route, frame)
             return
-        refusal = self._why_not(asked)
+        number = self.counts["asked"] + self.counts["left out"]
+        if number > FLOOD * self._limits.requests:
+            self._end(Reason.RENDER_LIMIT, f"the page goes on asking after {number} requests")
+        refusal = why_left_out(
+            asked.resource_type, self._limits, asked=self.counts["asked"], full=self._parts.full
+        )
         if refusal is not None:
             reason, note, source = refusal
             self.counts["left out"] += 1
@@ -291,25 +286,6 @@ class Rendering:
             self._left_for = asked.url
             self._ended.set()
         await route.abort("aborted")
-
-    def _why_not(self, asked: Asked) -> tuple[Reason, str, str] | None:
-        """Return why a part is not even put before the rules: reason, words and where they stand."""
-        number = self.counts["asked"] + self.counts["left out"]
-        if number > FLOOD * self._limits.requests:
-            self._end(Reason.RENDER_LIMIT, f"the page goes on asking after {number} requests")
-        if asked.resource_type == "eventsource":
-            note = "a stream of events has no end and no answer to be judged; nothing was sent"
-            return Reason.UNGOVERNED, note, "browser"
-        if asked.resource_type in self._limits.skipped:
-            note = f"parts of type {asked.resource_type} are not asked for"
-            return Reason.REFUSED_BY_SPIDER, note, "setting SEKISHO_BROWSER_SKIP"
-        if self.counts["asked"] >= self._limits.requests:
-            note = f"at most {self._limits.requests} requests for one page"
-            return Reason.RENDER_LIMIT, note, "setting SEKISHO_BROWSER_REQUESTS"
-        if self._parts.full:
-            note = f"at most {self._limits.octets} octets for one page"
-            return Reason.RENDER_LIMIT, note, "setting SEKISHO_BROWSER_BYTES"
-        return None
 
     async def _show(self, route: Route, frame: Frame | None) -> None:
         """Ask for a part, and show the browser what may be shown of it."""

@@ -22,8 +22,9 @@ from scrapy.http import HtmlResponse
 from crawler.browser.chromium import WINDOW_KEYS, Chromium
 from crawler.browser.closed_ways import RULE
 from crawler.browser.errors import BrowserMissingError, RenderingEnded
+from crawler.browser.limits import Limits
 from crawler.browser.locate import require_browser
-from crawler.browser.rendering import Limits, Rendered, Rendering
+from crawler.browser.rendering import Rendered, Rendering
 from crawler.browser.subrequests import Subrequests
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
