@@ -166,19 +166,20 @@ def read_content_signals(rules: RobotsRules, token: str) -> tuple[Statement, ...
 def in_force(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """Return the statement that holds for each label: a refusal before a permission, the lowest `use`.
 
-    What could not be read follows; labels of other vocabularies are left out.
+    The first that could not be read follows, and the first label of another vocabulary, which says nothing
+    and is shown all the same.
     """
     held: dict[str, Statement] = {}
-    unreadable: list[Statement] = []
+    shown: dict[Problem, Statement] = {}
     for statement in statements:
-        if statement.problem is Problem.MALFORMED:
-            unreadable.append(statement)
+        if statement.problem in {Problem.MALFORMED, Problem.UNKNOWN_LABEL}:
+            shown.setdefault(statement.problem, statement)
         if statement.stance is Stance.UNKNOWN:
             continue
         known = held.get(statement.use)
         if known is None or _strictness(statement) > _strictness(known):
             held[statement.use] = statement
-    return (*held.values(), *unreadable[:1])
+    return (*held.values(), *shown.values())
 
 
 def _strictness(statement: Statement) -> int:

@@ -388,7 +388,11 @@ def test_refusals_behind_what_is_read_of_a_signal_count():
     assert (found.use, found.denies, found.problem) == ("ai-train", True, Problem.BEYOND_LIMIT)
     filler = "".join(f"Content-Signal: search=yes, x{number}=no\n" for number in range(1_000))
     text = f"User-agent: *\n{filler}Content-Signal: use=reference\n"
-    assert by_use(signals(text)) == {"search": Stance.ALLOW, "use": (Stance.DENY, "reference")}
+    assert by_use(signals(text)) == {
+        "search": Stance.ALLOW,
+        "use": (Stance.DENY, "reference"),
+        "x0": Stance.UNKNOWN,  # of another vocabulary: shown, and it says nothing
+    }
 
 
 def test_a_file_with_more_lines_than_anybody_writes_refuses_everything():
