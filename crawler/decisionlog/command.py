@@ -1,6 +1,7 @@
 """Export, verify or show the decision log; show its head and its keys.
 
-Results go to standard output, everything else to standard error. Only `key rotate` writes to a log.
+Results go to standard output, everything else to standard error. Only `init`, `migrate` and `key rotate`
+write to a log.
 Exit codes: 0 done; 2 usage; 4 something was changed or is missing; 5 the log cannot be read;
 6 something cannot be verified here.
 """
@@ -12,7 +13,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode
-from crawler.decisionlog import command_keys, command_proof
+from crawler.decisionlog import command_keys, command_proof, command_setup
+from crawler.decisionlog.command_erase import erase_url
 from crawler.decisionlog.command_lookup import show_lookup
 from crawler.decisionlog.export import Exporter
 from crawler.decisionlog.location import DEFAULT, log_url
@@ -40,11 +42,13 @@ EXAMPLES = (
     "sekisho log prove 8d7d5a5e#17 --out record.proof            # for somebody who does not have the log",
     "sekisho log prove --host example.org --segment 8d7d5a5e     # … that it was there, or was not",
     "sekisho log check record.proof --key VKEY                   # what does this prove?",
+    "sekisho log erase https://example.org/~name --basis 'request 17' --actor 'A. Sato'   # preview",
     "sekisho log head > 2026-11.checkpoint                       # what to publish, or to deposit elsewhere",
     "sekisho log key show                                        # every key that ever signed",
     "sekisho log key rotate --new-key-file new.key --why 'yearly change'",
     "sekisho log export --host example.org --verdict skip        # what was refused there, and why",
     "sekisho log export --format csv --from 2026-11-01 > november.csv",
+    *command_setup.EXAMPLES,
 )
 
 
@@ -68,6 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_reading(commands, log)
     _add_signing(commands, log)
     _add_asking(commands, log)
+    _add_erasing(commands, log)
+    _add_setup(commands, log)
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +131,19 @@ def _add_signing(commands: Actions, log: _Parser) -> None:
     rotate.set_defaults(handler=_rotate)
 
 
+def _add_setup(commands: Actions, log: _Parser) -> None:
+    init = commands.add_parser(
+        "init", parents=[log], help="set a log up; needed once, in PostgreSQL", allow_abbrev=False
+    )
+    init.add_argument("--print", action="store_true", help="print the SQL and do nothing")
+    init.set_defaults(handler=command_setup.init)
+    migrate = commands.add_parser(
+        "migrate", parents=[log], help="take a log to the present format", allow_abbrev=False
+    )
+    migrate.add_argument("--yes", action="store_true", help="do it; else only say what would be done")
+    migrate.set_defaults(handler=command_setup.migrate)
+
+
 def _add_asking(commands: Actions, log: _Parser) -> None:
     asked = commands.add_parser(
         "lookup", parents=[log], help="what the log holds of a host, a domain or a URL", allow_abbrev=False
@@ -153,6 +172,17 @@ def _add_asking(commands: Actions, log: _Parser) -> None:
     )
     _add_format(check)
     check.set_defaults(handler=command_proof.check_proof)
+
+
+def _add_erasing(commands: Actions, log: _Parser) -> None:
+    erased = commands.add_parser(
+        "erase", parents=[log], help="remove a URL, with an entry that says so", allow_abbrev=False
+    )
+    erased.add_argument("url", metavar="URL", help="exactly as it stands in the log")
+    erased.add_argument("--basis", required=True, help="legal basis or reason, for the record")
+    erased.add_argument("--actor", required=True, help="who does it, for the record")
+    erased.add_argument("--yes", action="store_true", help="erase; without it only say what would be")
+    erased.set_defaults(handler=erase_url)
 
 
 def run(arguments: argparse.Namespace) -> int:

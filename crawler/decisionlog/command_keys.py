@@ -10,8 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from blocklists.errors import UsageError
 from crawler.decisionlog import store
 from crawler.decisionlog.clock import SystemClock
@@ -95,11 +93,11 @@ def rotate(arguments: argparse.Namespace) -> str:
         raise UsageError(
             "the new key needs a file of its own: the old one stays as it is, keep it or destroy it"
         )
-    path = store.log_path(url)
+    path = store.log_place(url)
     connection = store.open_for_writing(path)
     now_us = SystemClock().now_us()
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        store.begin(connection)
         registry = RegistryStore.open(connection, custody, now_us=now_us)
         old, new = registry.vkey, load_or_create_key(new_file)
         added = verifier_key(registry.origin, new)
@@ -109,9 +107,9 @@ def rotate(arguments: argparse.Namespace) -> str:
         registry.checkpoint()
         registry.append(KeyRetired(vkey=str(old), why=arguments.why), now_us=now_us)
         registry.checkpoint(key=new)
-        connection.exec_driver_sql("COMMIT")
+        store.commit(connection)
         registry.publish()
-    except SQLAlchemyError as error:
+    except store.errors() as error:
         raise store.explain(error, path, "change the key of") from error
     finally:
         connection.close()

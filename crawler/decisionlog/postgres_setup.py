@@ -40,11 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Table
+    from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.place import Server
 
 _HOT: Final = ("record", "opening")
 _SETTINGS: Final = f"SET search_path = {SCHEMA}, pg_catalog, pg_temp"
+AS_OWNER: Final = (f"SET LOCAL ROLE {OWNER}", f"SET LOCAL search_path = {SCHEMA}")
 _RETENTION: Final = ("erasure", "pruning", "discarding")
 _INSERTED_BY_PRUNER: Final = ("registry", "checkpoint", "anchor", *_RETENTION)
 _INSERTED_BY_WRITER: Final = tuple(
@@ -120,8 +122,7 @@ def _roles() -> Iterator[str]:
         f'{SCHEMA}, "$user", public\', current_database());'
         " EXCEPTION WHEN insufficient_privilege THEN NULL; END $$"
     )
-    yield f"SET LOCAL ROLE {OWNER}"
-    yield f"SET LOCAL search_path = {SCHEMA}"
+    yield from AS_OWNER
 
 
 def table_statements(tables: Iterable[Table]) -> Iterator[str]:
@@ -260,3 +261,15 @@ def set_up(place: Server) -> None:
         raise explain(error, place, "set up") from error
     finally:
         connection.close()
+
+
+def open_as_owner(place: Server) -> Connection:
+    """Connect to change tables; `AS_OWNER` in a transaction takes on the owner's role. Raises LogError."""
+    return connect(place)
+
+
+def unlocked(table: str, statement: str) -> Iterator[str]:
+    """Yield a statement that a table's guards forbid, for a migration; `statements` sets these up again."""
+    yield f"ALTER TABLE {table} DISABLE TRIGGER USER"
+    yield f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"
+    yield statement

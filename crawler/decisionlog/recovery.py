@@ -39,7 +39,7 @@ def unsealed(connection: Connection) -> list[int]:
 def recover(connection: Connection, registry: RegistryStore, number: int, *, now_us: int) -> None:
     """Seal a segment whose writer is gone, in the present transaction. Raises IntegrityError."""
     row = connection.execute(select(schema.segment).where(schema.segment.c.id == number)).one()
-    tree = _tree(connection, row)
+    tree = durable_tree(connection, row)
     last_us = connection.execute(
         select(_R.ts_us).where(_R.segment_id == number, _R.idx == tree.size - 1)
     ).scalar()
@@ -116,7 +116,7 @@ def _promised(connection: Connection, number: int) -> dict[int, bytes]:
     return promised
 
 
-def _tree(connection: Connection, row: Row[tuple[object, ...]]) -> CompactRange:
+def durable_tree(connection: Connection, row: Row[tuple[object, ...]]) -> CompactRange:
     """Return the tree over a segment's records as far as they go. Raises IntegrityError."""
     promised = sorted(_promised(connection, row.id).items())
     tree = CompactRange()

@@ -191,6 +191,21 @@ def open_for_writing(path: Path, *, lock_timeout: float) -> Connection:
     return connection
 
 
+def open_for_migration(path: Path, *, lock_timeout: float) -> Connection:
+    """Open a log of any format, durably, to change its tables. Raises LogError."""
+    _check_place(path, create=False)
+    connection = _connect(path, "rw", lock_timeout)
+    try:
+        raw = driver(connection)
+        journal = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else _ROLLBACK
+        _pragma(raw, f"journal_mode={journal}", journal, path)
+        _pragma(raw, "synchronous=FULL", 2, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def tidy(raw: sqlite3.Connection) -> None:
     """Remove the empty rollback journal that stays beside the log, unless somebody else is writing."""
     with suppress(sqlite3.Error):
