@@ -17,8 +17,8 @@ class RequestFacts:
 
     `url` is what would go on the wire (after Scrapy's own encoding); `origin` is None when the URL has no
     usable http(s) authority, and then nothing may be fetched; `host` is the canonical host of `origin`;
-    `carries_credentials` says that the URL holds userinfo, or that the request brings an Authorization header or
-    cookies of its own.
+    `carries_credentials` says that the URL holds userinfo, or that the request brings an Authorization header
+    or cookies of its own.
     """
 
     url: str

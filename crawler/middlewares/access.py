@@ -27,6 +27,8 @@ from crawler.visit import header_fields
 from policies.facts import ResponseFacts
 from policies.paywall_vendors import load_paywall_vendors
 from policies.response_rules import judge_opened_body, judge_response_head
+from policies.rules.paywall import RULE as PAYWALL_RULE
+from policies.rules.paywall import find_free_text
 from policies.signals.page_refresh import find_refresh
 from policies.vocabulary import Action, Assessment, Reason
 
@@ -62,6 +64,22 @@ def response_facts(request: Request, response: Response) -> ResponseFacts:
         body=response.body,
         location=target,
     )
+
+
+def _without_closed_parts(response: Response, visit: Visit, access: tuple[Verdict, ...]) -> Response:
+    """Return a page without the parts that it declares closed; most pages declare none."""
+    page = visit.page
+    if page is None or not page.markers.accessible:
+        return response
+    if any(verdict.rule == PAYWALL_RULE and verdict.reason is not Reason.KEPT for verdict in access):
+        return response  # a waiver says more
+    free = find_free_text(page)
+    if free is None:
+        return response
+    body = free.encode("utf-8", "replace")
+    if not isinstance(response, TextResponse):
+        return response.replace(body=body)
+    return response.replace(body=body, encoding="utf-8")
 
 
 class _Access:
@@ -169,6 +187,8 @@ class AccessPageMiddleware(_Access):
             )
         access = self.judge(request, visit, facts)
         assessment = Assessment(verdicts=visit.head + visit.rights + access)
+        if assessment.passes:
+            response = _without_closed_parts(response, visit, access)
         verdict = self._judged(visit, assessment, response)
         if verdict.reason is Reason.REDIRECT:
             return self._onward(response, visit)

@@ -55,7 +55,7 @@ def judge_scope(request: RequestFacts, *, loopback_only: bool) -> Verdict:
             Reason.POLICY_SCOPE, "request method", f"{request.method}: only GET and HEAD are sent"
         )
     if request.carries_credentials:
-        note = "credentials in the URL, an Authorization header or cookies of the spider: a key to what is closed"
+        note = "credentials in the URL, an Authorization header or cookies of the spider would open a door"
         return _refusal(Reason.POLICY_SCOPE, "request credentials", note)
     if loopback_only and not is_loopback(request.host):
         note = "the agent's contact is a placeholder, so it may crawl loopback only; declare a real contact"

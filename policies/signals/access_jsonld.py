@@ -37,26 +37,28 @@ _REPORTED = 20
 
 _KEY = re.compile(rf"{ACCESSIBLE}[\"']\s{{0,40}}:", re.IGNORECASE)
 _NAME = re.compile(ACCESSIBLE, re.IGNORECASE)
+# A mention that is not followed by a plain `true`: as text only a restriction is looked for.
+_DOUBTFUL = re.compile(rf"{ACCESSIBLE}(?![\"']\s{{0,9}}:\s{{0,9}}true\b)", re.IGNORECASE)
 _WRAPPING = re.compile(r"(?:(?:/\*|//)[ \t]{0,20})?(?:<!\[CDATA\[|\]\]>)(?:[ \t]{0,20}\*/)?|<!--|-->")
 _TRAILING_COMMA = re.compile(r",(?=\s{0,200}[}\]])")
 _BETWEEN_DOCUMENTS = re.compile(r"[\s,;\ufeff]*+")
 
 
-class _Members(list[tuple[str, "_Json"]]):
+class Members(list[tuple[str, "Json"]]):
     """A JSON object with every member in order, repeated names included."""
 
 
-_Json = _Members | list["_Json"] | str | bool | None
+Json = Members | list["Json"] | str | bool | None
 
 # Numbers stay text: `0` and `"0"` say the same, and a number of a million digits costs nothing.
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_Members, parse_int=str, parse_float=str, parse_constant=str, strict=False
+    object_pairs_hook=Members, parse_int=str, parse_float=str, parse_constant=str, strict=False
 )
 
 
-def _documents(text: str) -> list[_Json]:
+def _documents(text: str) -> list[Json]:
     """Return all JSON values that stand one after another in a text; ValueError when it is anything else."""
-    documents: list[_Json] = []
+    documents: list[Json] = []
     position = _BETWEEN_DOCUMENTS.match(text).end()  # type: ignore[union-attr] # matches everywhere
     while position < len(text):
         value, position = _DECODER.raw_decode(text, position)
@@ -65,7 +67,7 @@ def _documents(text: str) -> list[_Json]:
     return documents
 
 
-def _parse(text: str) -> tuple[list[_Json], str] | None:
+def parse_documents(text: str) -> tuple[list[Json], str] | None:
     """Return the values of a script and what had to be repaired; None when it cannot be read as JSON."""
     if len(text) > PARSED_CHARACTERS:
         return None
@@ -79,46 +81,47 @@ def _parse(text: str) -> tuple[list[_Json], str] | None:
         return None
 
 
-def _value_members(members: _Members) -> list[_Json]:
+def _value_members(members: Members) -> list[Json]:
     """Return what a JSON-LD value object or reference holds."""
     return [member for name, member in members if name in ("@value", "@id", "value", "name")]
 
 
-def _read_value(value: _Json, depth: int = 0) -> Access | None:
+def read_value(value: Json, depth: int = 0) -> Access | None:
+    """Return what a value of the property says, leniently; None when it says nothing."""
     if isinstance(value, bool):
         return Access.FREE if value else Access.RESTRICTED
     if isinstance(value, str):
         return read_boolean(value)
     if not value:
         return None
-    inner: list[_Json] = value if not isinstance(value, _Members) else _value_members(value)
+    inner: list[Json] = value if not isinstance(value, Members) else _value_members(value)
     if not inner or depth == _VALUE_DEPTH:
         return Access.UNREADABLE
-    return strictest([read for member in inner if (read := _read_value(member, depth + 1)) is not None])
+    return strictest([read for member in inner if (read := read_value(member, depth + 1)) is not None])
 
 
-def _types(members: _Members) -> frozenset[str]:
+def _types(members: Members) -> frozenset[str]:
     found: set[str] = set()
     for name, value in members:
         if name in ("@type", "type"):
-            entries = value if isinstance(value, list) and not isinstance(value, _Members) else [value]
+            entries = value if isinstance(value, list) and not isinstance(value, Members) else [value]
             found.update(local_name(entry) for entry in entries if isinstance(entry, str))
     return frozenset(found)
 
 
-def _declarations(documents: list[_Json]) -> Iterator[tuple[int, Access | None, bool]]:
+def _declarations(documents: list[Json]) -> Iterator[tuple[int, Access | None, bool]]:
     """Yield each declaration in the order of the text: its number, what it says, whether of the page.
 
     Walks with a stack of its own: the depth of a document is its author's choice.
     """
     number = 0
-    stack: list[tuple[_Json, bool, bool]] = [(document, True, False) for document in reversed(documents)]
+    stack: list[tuple[Json, bool, bool]] = [(document, True, False) for document in reversed(documents)]
     while stack:
         value, of_page, declared = stack.pop()
         if declared:
-            yield number, _read_value(value), of_page
+            yield number, read_value(value), of_page
             number += 1
-        elif isinstance(value, _Members):
+        elif isinstance(value, Members):
             types = _types(value)
             listing = is_list(types)
             speaks = of_page and not is_place_or_event(types)
@@ -138,7 +141,7 @@ def _declarations(documents: list[_Json]) -> Iterator[tuple[int, Access | None, 
 def find_in_text(text: str, begin: int, end: int, note: str) -> Iterator[AccessStatement]:
     """Yield the restrictions in a stretch that is not parsed: every mention that is not plainly free."""
     reported = 0
-    for mention in _NAME.finditer(text, begin, end):
+    for mention in _DOUBTFUL.finditer(text, begin, end):
         word = read_following_word(text, mention.end())
         access = read_boolean(word) if word else Access.UNREADABLE
         if access is None or access is Access.FREE:
@@ -162,7 +165,7 @@ def find_in_script(text: str, begin: int, end: int) -> Iterator[AccessStatement]
     """
     if _NAME.search(text, begin, end) is None:
         return
-    parsed = _parse(text[begin:end])
+    parsed = parse_documents(text[begin:end])
     if parsed is None:
         yield from find_in_text(text, begin, end, "JSON-LD that cannot be parsed, read as text")
         return

@@ -42,6 +42,8 @@ _LOCKED = frozenset(
     )
 )
 _REPORTED = 20
+# Elements that are read one by one; what lies behind is searched as text.
+_MOST_METAS = 1_000
 _NAME = re.compile(CONTENT_TIER, re.IGNORECASE)
 
 
@@ -57,9 +59,9 @@ def read_tier(value: str) -> Access | None:
     return Access.RESTRICTED if word in _LOCKED else Access.UNREADABLE
 
 
-def _in_unread(page: Page) -> Iterator[AccessStatement]:
+def _in_unread(page: Page, start: int) -> Iterator[AccessStatement]:
     found = 0
-    for mention in _NAME.finditer(page.text, page.unread_from):
+    for mention in _NAME.finditer(page.text, start):
         access = read_tier(read_following_word(page.text, mention.end())) or Access.UNREADABLE
         if access is Access.FREE:
             continue
@@ -80,9 +82,15 @@ def parse_content_tier(page: Page) -> tuple[AccessStatement, ...]:
     if not page.markers.content_tier:
         return ()
     found: list[AccessStatement] = []
+    unread_from = page.unread_from
+    looked_at = 0
     for tag in page.tags:
-        if tag.name != "meta" or tag.closing:
+        if tag.name != "meta" or tag.closing or _NAME.search(tag.text, tag.start, tag.end) is None:
             continue
+        looked_at += 1
+        if looked_at > _MOST_METAS:
+            unread_from = tag.start
+            break
         attributes = tag.attributes()
         names = (attributes.get(key, "").strip().lower() for key in ("property", "name", "itemprop"))
         if not any(name.rpartition(":")[2] == CONTENT_TIER for name in names):
@@ -92,4 +100,4 @@ def parse_content_tier(page: Page) -> tuple[AccessStatement, ...]:
             found.append(
                 AccessStatement(access=access, carrier=Carrier.META, line=tag.line, text=tag.raw[:SNIPPET])
             )
-    return (*found, *_in_unread(page))
+    return (*found, *_in_unread(page, unread_from))

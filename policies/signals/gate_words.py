@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 from policies.signals.login_words import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 GAP = 60
 """Characters for which a `*` in a phrase stands at most."""
+
+# Places at which the beginning of a phrase is followed up.
+_TRIES = 8
 
 _HOST = re.compile(rb"//([a-z0-9.-]{4,80})")
 _ESCAPED_HOST = re.compile(rb"\\/\\/([a-z0-9.-]{4,80})")
@@ -81,24 +84,32 @@ def make_table(
     )
 
 
-def holds(text: str, parts: tuple[str, ...]) -> bool:
-    """Tell whether a folded text holds a phrase: its parts in order, at most `GAP` characters apart."""
+def folded_blocks(blocks: Iterable[str]) -> str:
+    """Return blocks of text folded, one a line; no block may hold a line end."""
+    return fold(_ODD.sub("", "\n".join(blocks)).translate(_APOSTROPHES))
+
+
+def place_of(text: str, parts: tuple[str, ...]) -> int:
+    """Return where a phrase stands in folded blocks, -1 for nowhere.
+
+    Its parts stand in order in one block, at most `GAP` characters apart.
+    """
     position = text.find(parts[0])
     if len(parts) == 1 or position < 0:
-        return position >= 0
-    for _ in range(8):
+        return position
+    for _ in range(_TRIES):
         end = position + len(parts[0])
         for part in parts[1:]:
             found = text.find(part, end, end + GAP + len(part))
-            if found < 0:
+            if found < 0 or "\n" in text[end:found]:
                 break
             end = found + len(part)
         else:
-            return True
+            return position
         position = text.find(parts[0], position + 1)
         if position < 0:
-            return False
-    return False
+            break
+    return -1
 
 
 def find_vendors(lowered: bytes, table: VendorTable) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from policies.signals.gate_words import folded, holds
+from policies.signals.gate_words import folded_blocks, place_of
 from policies.signals.page_markup import VOID
 from policies.signals.page_weight import weight_of, without_comments
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from policies.signals.page_markup import Tag
 
 _SNIPPET = 300
-# Characters of one block, and of all blocks, in which phrases are looked for.
+# Characters in which phrases are looked for: of one block, and of all at the beginning and again at the end.
 _BLOCK = 2_000
-_READ = 200_000
+_READ = 30_000
 _ATTRIBUTES_READ = 4_000
 
 _INLINE = frozenset(
@@ -107,7 +107,6 @@ class _Reader:
     blocks: list[_Block] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     begins: Tag | None = None
-    length: int = 0
 
     def text(self, stretch: str) -> None:
         if not self.hidden_at and stretch and not stretch.isspace():
@@ -117,7 +116,6 @@ class _Reader:
         if self.parts:
             text = " ".join("".join(self.parts)[: _BLOCK * 4].split())
             self.blocks.append(_Block(tag=self.begins, text=text))
-            self.length += len(text)
             self.parts = []
         self.begins = tag
 
@@ -150,9 +148,11 @@ class _Reader:
 
 
 def _is_hidden(tag: Tag) -> bool:
-    raw = tag.raw[:_ATTRIBUTES_READ].lower()
     if tag.name == "dialog":
         return "open" not in tag.attributes()
+    if tag.end - tag.start < len(tag.name) + len("<  x>"):
+        return False
+    raw = tag.raw[:_ATTRIBUTES_READ].lower()
     if not any(word in raw for word in _MAY_HIDE):
         return False
     attributes = tag.attributes()
@@ -175,10 +175,7 @@ def _blocks(page: Page) -> list[_Block]:
             reader.close(tag)
         else:
             reader.open(tag)
-        if reader.length > _READ:
-            break
-    else:
-        reader.text(page.text[position : page.unread_from][:_READ])
+    reader.text(page.text[position : page.unread_from][:_READ])
     reader.end_block(None)
     return reader.blocks
 
@@ -204,18 +201,34 @@ def _line(block: _Block) -> int:
     return block.tag.line if block.tag is not None else 1
 
 
-def _phrase(blocks: list[_Block], phrases: tuple[tuple[str, ...], ...]) -> _Block | None:
-    for block in blocks:
-        text = folded(block.text[:_BLOCK])
-        if any(holds(text, parts) for parts in phrases):
-            return block
+def _met(blocks: list[_Block]) -> list[_Block]:
+    """Return the blocks in which phrases are looked for: those at the beginning and those at the end."""
+    length, first = 0, 0
+    while first < len(blocks) and length < _READ:
+        length += min(len(blocks[first].text), _BLOCK)
+        first += 1
+    length, last = 0, len(blocks)
+    while last > first and length < _READ:
+        last -= 1
+        length += min(len(blocks[last].text), _BLOCK)
+    return blocks[:first] + blocks[last:]
+
+
+def _phrase(blocks: list[_Block], text: str, phrases: tuple[tuple[str, ...], ...]) -> _Block | None:
+    """Return the block with the first phrase that is found in the folded text of the blocks, or None."""
+    for parts in phrases:
+        position = place_of(text, parts)
+        if position >= 0:
+            return blocks[min(text.count("\n", 0, position), len(blocks) - 1)]
     return None
 
 
 def _broken_off(page: Page, blocks: list[_Block]) -> _Block | None:
     """Return the last paragraph of an article that breaks off, or None."""
+    if _ARTICLE.search(page.text) is None:
+        return None
     paragraphs = [block for block in blocks if weight_of(block.text, _PARAGRAPH) >= _PARAGRAPH]
-    if not paragraphs or _ARTICLE.search(page.text) is None:
+    if not paragraphs:
         return None
     declared = _WORD_COUNT.search(page.text)
     served = sum(len(_WORD.findall(block.text)) for block in blocks)
@@ -236,8 +249,10 @@ def find_gate(page: Page, table: VendorTable) -> Gate | None:
     if not marks:
         return None
     blocks = _blocks(page)
+    met = _met(blocks)
+    text = folded_blocks(block.text[:_BLOCK] for block in met)
     for kind, phrases in ((GateKind.GATE, table.gates), (GateKind.METER, table.meters)):
-        if (block := _phrase(blocks, phrases)) is not None:
+        if (block := _phrase(met, text, phrases)) is not None:
             return Gate(kind=kind, line=_line(block), text=block.text[:_SNIPPET], marks=marks)
     if markers.vendors and (block := _broken_off(page, blocks)) is not None:
         return Gate(kind=GateKind.BROKEN_OFF, line=_line(block), text=block.text[-_SNIPPET:], marks=marks)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from policies.signals.login import find_login_address, is_login_title
@@ -24,7 +25,9 @@ _SNIPPET = 500
 _SCRIPTED = re.compile(
     r"location(?:\.href)?\s{0,20}(?:=\s{0,20}|\.(?:replace|assign)\s{0,20}\(\s{0,20})[\"'`]([^\"'`\s]{1,2000})"
 )
+# Scripts that are read, and addresses in each; a page that goes to a login says so at once.
 _SCRIPTS = 20
+_ADDRESSES = 20
 _NAMES_A_READER = frozenset(("username", "email", "webauthn", "username webauthn"))
 
 
@@ -82,7 +85,7 @@ def _asks_who(tag: Tag) -> bool:
 
 def _scripted(tag: Tag, url: str) -> str:
     """Return what makes the address that a script goes to a login, or an empty text."""
-    for found in _SCRIPTED.finditer(tag.text, tag.end, tag.content_end):
+    for found in islice(_SCRIPTED.finditer(tag.text, tag.end, tag.content_end), _ADDRESSES):
         if why := find_login_address(url, found[1]):
             return why
     return ""

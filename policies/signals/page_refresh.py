@@ -21,6 +21,8 @@ _VALUE = re.compile(
     r"\s{0,20}(\d{1,9})?(?:\.[\d.]{0,20})?\s{0,20}(?:[;,]|\s)\s{0,20}(?:url\s{0,20}=\s{0,20})?[\"']?([^\"'>]{1,8000})",
     re.IGNORECASE,
 )
+# Elements that are looked at; browsers follow the first that leads anywhere.
+_LOOKED_AT = 200
 _ASIDE = frozenset(("noscript", "template"))
 
 
@@ -45,11 +47,14 @@ def find_refresh(page: Page, url: str) -> Refresh | None:
     """Return the first refresh of a page that leads to another address than its own; else None."""
     if not page.markers.refresh:
         return None
-    aside = 0
+    aside = looked_at = 0
     for tag in page.tags:
         if tag.name in _ASIDE:
             aside = max(0, aside + (-1 if tag.closing else 1))
         elif tag.name == "meta" and not tag.closing and not aside and "refresh" in tag.raw.lower():
+            looked_at += 1
+            if looked_at > _LOOKED_AT:
+                return None
             attributes = tag.attributes()
             if attributes.get("http-equiv", "").strip().lower() != "refresh":
                 continue

@@ -4,6 +4,7 @@ One crawl meets every kind of refusal, with a spider and a middleware that do al
 """
 
 import gzip
+import hashlib
 import json
 import logging
 
@@ -138,6 +139,16 @@ KEPT = {
     "/case-56-related": page(
         ld({"@type": "Article", "mentions": {"@type": "Article", "isAccessibleForFree": False}}) + PROSE
     ),
+    "/case-58": page(
+        ld(
+            {
+                "@type": "Article",
+                "isAccessibleForFree": True,
+                "hasPart": {"@type": "WebPageElement", "isAccessibleForFree": False, "cssSelector": ".paid"},
+            }
+        )
+        + f'<p>{PROSE}</p><div class="box paid"><div>{SECRET}</div></div><p>and an end</p>'
+    ),
     "/case-60": page(f"{PIANO}<p>{PROSE}</p>"),
     "/case-61-header": page(f'<header><form><input type="password"></form></header><p>{PROSE}</p>'),
     "/case-66": page(f'<script src="https://www.google.com/recaptcha/api.js"></script><p>{PROSE}</p>'),
@@ -260,6 +271,15 @@ def test_case_61_a_login_behind_a_redirect_is_refused_by_its_page(met):
 @pytest.mark.parametrize("path", KEPT)
 def test_cases_56_60_61_and_66_what_is_open_is_kept(met, path):
     assert met.url(path) in met.crawl.kept()
+
+
+def test_case_58_of_a_free_page_with_a_closed_part_the_rest_is_kept(met):
+    (given,) = [one for one in met.items if one["url"] == met.url("/case-58")]
+    assert "and an end" in given["body"]
+    assert "script" not in given["body"]
+    (kept,) = met.crawl.of(url=met.url("/case-58"), stage="response")
+    assert kept.size == len(given["body"].encode())
+    assert kept.body_sha256 == hashlib.sha256(given["body"].encode()).hexdigest()
 
 
 def test_case_63_a_charge_is_an_alarm_on_the_crawls_own_log(met):
