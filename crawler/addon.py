@@ -254,6 +254,7 @@ class SekishoAddon:
                     checkpoint_file=config.log_checkpoint_file,
                     origin=config.log_origin,
                 ),
+                retention=config.log_retention,
             )
         except SekishoError as error:
             # Under FORCE_CRAWLER_PROCESS a Deferred swallows the exit; a crawl without a spider exits with 1.

@@ -8,6 +8,7 @@ the add-on.
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ SETTINGS: dict[str, tuple[object, str]] = {
         "last checkpoint outside the database; beside an SQLite log by default",
     ),
     "SEKISHO_LOG_ORIGIN": (None, "name of a new log in its checkpoints: a URL without scheme"),
+    "SEKISHO_LOG_RETENTION": ("default", "series of the retention schedule that a run's records belong to"),
     "SEKISHO_BLOCKLISTS": ("lists", "folder with block lists and their manifests"),
     "SEKISHO_PROFILE": (
         "default",
@@ -88,6 +90,7 @@ class Config:
     log_key_file: str | None
     log_checkpoint_file: str | None
     log_origin: str | None
+    log_retention: str
     blocklists: Path
     profile: str
     lists_index: IndexChoice
@@ -135,6 +138,14 @@ def _mode(given: object) -> Mode:
     except ValueError:
         known = ", ".join(mode.value for mode in Mode)
         raise SetupError(f"SEKISHO_TRIPWIRE = {given!r}: must be one of {known}") from None
+
+
+def _retention(given: object) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", str(given), re.ASCII):
+        raise SetupError(
+            f"SEKISHO_LOG_RETENTION = {given!r}: the name of a series of the retention schedule is needed"
+        )
+    return str(given)
 
 
 def _words(name: str, given: object) -> tuple[str, ...]:
@@ -189,6 +200,7 @@ def read_config(settings: BaseSettings) -> Config:
         log_key_file=text("SEKISHO_LOG_KEY_FILE"),
         log_checkpoint_file=text("SEKISHO_LOG_CHECKPOINT_FILE"),
         log_origin=text("SEKISHO_LOG_ORIGIN"),
+        log_retention=_retention(value("SEKISHO_LOG_RETENTION")),
         blocklists=Path(str(value("SEKISHO_BLOCKLISTS"))),
         profile=str(value("SEKISHO_PROFILE")),
         lists_index=_index_choice(value("SEKISHO_LISTS_INDEX")),

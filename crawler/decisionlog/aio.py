@@ -52,6 +52,7 @@ class AsyncLog:
         entropy: Callable[[int], bytes] = os.urandom,
         lock_timeout: float = LOCK_TIMEOUT_S,
         custody: Custody | None = None,
+        retention: str = "default",
     ) -> Self:
         """Open as `LogWriter.open` does. `on_failure` is called in the loop. Raises LogError.
 
@@ -70,6 +71,7 @@ class AsyncLog:
             entropy=entropy,
             lock_timeout=lock_timeout,
             custody=custody,
+            retention=retention,
         )
         return log
 

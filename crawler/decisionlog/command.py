@@ -42,7 +42,7 @@ EXAMPLES = (
     "sekisho log prove 8d7d5a5e#17 --out record.proof            # for somebody who does not have the log",
     "sekisho log prove --host example.org --segment 8d7d5a5e     # … that it was there, or was not",
     "sekisho log check record.proof --key VKEY                   # what does this prove?",
-    "sekisho log erase https://example.org/~name --basis 'request 17' --actor 'A. Sato'   # preview",
+    "sekisho log erase https://example.org/~name --basis 'request 17' --actor compliance   # preview",
     "sekisho log head > 2026-11.checkpoint                       # what to publish, or to deposit elsewhere",
     "sekisho log key show                                        # every key that ever signed",
     "sekisho log key rotate --new-key-file new.key --why 'yearly change'",

@@ -156,8 +156,9 @@ def _registry() -> Iterator[Guard]:
         table="discarding",
         event="INSERT",
         when="EXISTS (SELECT 1 FROM discarding WHERE sha256 = NEW.sha256)"  # noqa: S608 - names of this file
-        f" OR NOT {_named_by('prune_intent', segment=False)}",
-        message="a document goes with a pruned segment only",
+        f" OR NOT ({_named_by('prune_intent', segment=False)}"
+        f" OR {_named_by('erase_document', segment=False)})",
+        message="a document goes with a pruned segment, or by an entry of its own",
     )
 
 

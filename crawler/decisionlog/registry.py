@@ -191,6 +191,16 @@ class Erased(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentErased(Event):
+    """A document is removed because an erased URL stands in it; its SHA-256 stays in the records."""
+
+    KIND: ClassVar[str] = "erase_document"
+    sha256: str
+    basis: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PruneIntended(Event):
     """The records of a sealed segment will be removed. `manifest`: of the verified export, or None."""
 
@@ -216,8 +226,8 @@ _EVENTS: Final[dict[str, type[Event]]] = {
     event.KIND: event
     for event in (
         LogOpened, KeyAdded, KeyRetired, SegmentOpened, SegmentAdopted, SegmentHeaded, SegmentSealed,
-        Recovered, ClockJumped, CheckpointMissing, Exported, HoldSet, HoldCleared, Erased, PruneIntended,
-        Pruned,
+        Recovered, ClockJumped, CheckpointMissing, Exported, HoldSet, HoldCleared, Erased, DocumentErased,
+        PruneIntended, Pruned,
     )
 }  # fmt: skip
 _TYPES: Final[dict[str, tuple[type, ...]]] = {

@@ -24,7 +24,13 @@ from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import KnownCheckpoint, RegistryCheck, RegistryState
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
 from crawler.decisionlog.verify_source import DatabaseSource
-from crawler.decisionlog.verify_told import DatabaseRegistry, compare, compare_rollup
+from crawler.decisionlog.verify_told import (
+    DatabaseRegistry,
+    compare,
+    compare_retention,
+    compare_rollup,
+    with_told,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.session import Session
+    from crawler.decisionlog.verify_registry import Told
 
 _OWNED: Final = ("record", "opening", "head")
 
@@ -178,6 +185,8 @@ class _Verification:
             check = RegistryCheck(registry, self._findings, known=known, trusted=trusted)
             self._state = check.run()
             compare(claims, self._state, self._findings)
+            numbers = {claim.number for claim in claims}
+            self._documents.discarded = compare_retention(self._raw, self._state, numbers, self._findings)
         else:
             self._notes.append(
                 "the log has no registry (format 1): that its end was not cut off is not proved"
@@ -202,6 +211,11 @@ class _Verification:
             self._notes.append(f"the clock of a writer went back {state.jumps} times")
 
     def _segment(self, claim: SegmentClaim, progress: Callable[[int], None] | None) -> None:
+        told = self._state.told.get(str(claim.uuid))
+        if told is not None and told.intents:
+            self._pruned(claim, told)
+            return
+        claim = with_told(claim, told)
         check = SegmentCheck(self._source, claim, self._findings, self._documents)
         if check.is_of_another_version():
             self._unverifiable.append(
@@ -209,7 +223,6 @@ class _Verification:
                 f" {encoding.SCHEMA_VERSION}: verify it with the Sekisho version that wrote it"
             )
             return
-        told = self._state.told.get(str(claim.uuid))
         seal = None if told is None else told.seal
         recovered = seal is not None and seal.how == "recovered"
         self._reports.append(replace(check.run(progress), recovered=recovered))
@@ -217,10 +230,22 @@ class _Verification:
         if self._reader.format != schema.FORMAT_1:
             self._rollup(claim)
 
-    def _rollup(self, claim: SegmentClaim) -> None:
+    def _pruned(self, claim: SegmentClaim, told: Told) -> None:
+        """Say that a segment's records were lawfully removed; verify what stays of it."""
+        rule = next(iter(told.intents.values())).rule
+        if told.pruned and claim.end:
+            self._findings.add(Problem.RECORD_OUTSIDE, "it was pruned, and has records", claim.uuid, 0)
+        state = "was pruned" if told.pruned else "is being pruned"
+        self._unverifiable.append(
+            f"segment {claim.uuid} of run {told.run} {state} under {rule}: its records are not here;"
+            " an export of it is verified with --export"
+        )
+        self._rollup(claim, records=False)
+
+    def _rollup(self, claim: SegmentClaim, *, records: bool = True) -> None:
         try:
             stored = self._reader.host_sums(claim.number)
-            computed = self._reader.computed_sums(claim.number) if stored else None
+            computed = self._reader.computed_sums(claim.number) if stored and records else None
         except (ValueError, TypeError, AttributeError) as error:
             self._findings.add(
                 Problem.ROLLUP_WRONG, f"its sums by host are not what a writer writes: {error}", claim.uuid

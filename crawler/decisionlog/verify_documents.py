@@ -55,6 +55,7 @@ class DocumentCheck:
         self._findings = findings
         self.kinds: dict[bytes, bytes] = {}  # of documents asked for: digest to kind
         self._unread = 0
+        self.discarded: set[bytes] = set()  # those that were lawfully removed
         self.count = 0
 
     @property
@@ -80,7 +81,7 @@ class DocumentCheck:
         self, digest: bytes, what: str, segment: UUID, idx: int, kinds: frozenset[bytes] | None = None
     ) -> None:
         """Note a finding unless the record's document is there."""
-        if not self.has(digest, kinds):
+        if not self.has(digest, kinds) and digest not in self.discarded:
             self._findings.add(
                 Problem.DOCUMENT_MISSING,
                 f"{what} {digest.hex()} is not among the documents",
@@ -90,15 +91,19 @@ class DocumentCheck:
 
     def run(self) -> None:
         """Verify every document."""
-        last = 0
+        last = gone = 0
+        gaps = []
+        allowed = sum(self._source.kind(digest) is None for digest in self.discarded)
         for row in self._source.documents():
             if row.number != last + 1:
-                self._findings.add(
-                    Problem.DOCUMENT_MISSING, f"documents number {last + 1} to {row.number - 1} are gone"
-                )
+                gone += row.number - last - 1
+                gaps.append(f"documents number {last + 1} to {row.number - 1} are gone")
             last = row.number
             self.count += 1
             self._check(row.sha256, row.kind, row.size, row.codec, row.body)
+        if gone > allowed:
+            for gap in gaps:
+                self._findings.add(Problem.DOCUMENT_MISSING, gap)
 
     def _check(self, digest: bytes, kind: bytes, size: int, codec: bytes, body: bytes) -> None:
         try:
@@ -124,7 +129,7 @@ class DocumentCheck:
             self._unread += 1
             return
         for source, sha in quoted:
-            if not self.has(bytes.fromhex(sha), _ROBOTS):
+            if not self.has(bytes.fromhex(sha), _ROBOTS) and bytes.fromhex(sha) not in self.discarded:
                 segment, idx = self._source.mentioned(digest)
                 self._findings.add(
                     Problem.DOCUMENT_MISSING,

@@ -26,6 +26,7 @@ from crawler.decisionlog.notes import (
 )
 from crawler.decisionlog.registry import (
     ClockJumped,
+    DocumentErased,
     Erased,
     Event,
     KeyAdded,
@@ -129,6 +130,7 @@ class RegistryState:
     unproved: int = 0
     newest: Note | None = None
     jumps: int = 0
+    erased_documents: dict[str, int] = field(default_factory=dict)  # SHA-256 to index of the leaf
 
 
 class RegistryCheck:
@@ -229,6 +231,8 @@ class RegistryCheck:
                 self._open(event.segment, event.number, event.run, event.agent).adopted = event
             case ClockJumped():
                 self.state.jumps += 1
+            case DocumentErased():
+                self.state.erased_documents[event.sha256] = leaf.idx
             case _:
                 self._take_about(leaf, event)
 

@@ -29,6 +29,7 @@ _LARGEST_HOLE: Final = 10_000_000  # indices; behind a larger one nothing is loo
 class SegmentClaim:
     """A segment's row, its heads (size, root, time in order of size), and how far it went at the start.
 
+    `erased` are the indices of the records whose URLs the registry says to be erased.
     Texts are UTF-8 as read, so that a broken one is a finding and no crash.
     """
 
@@ -46,6 +47,7 @@ class SegmentClaim:
     start: int
     end: int
     opening_end: int
+    erased: frozenset[int] = frozenset()
 
 
 _NO_OPENING: Final = (sys.maxsize, None, None, None)
@@ -255,6 +257,8 @@ class SegmentCheck:
         return leaves, times, opened
 
     def _url_missing(self, idx: int) -> None:
+        if idx in self._claim.erased:
+            return
         self._find(Problem.URL_MISSING, "its URL is gone, and no record says that it was erased", idx)
 
     def _enter(self, context: int, idx: int) -> bytes:

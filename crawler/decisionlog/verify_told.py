@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
@@ -10,7 +12,7 @@ from crawler.decisionlog.rollup import root_of
 from crawler.decisionlog.verify_registry import CheckpointRow, LeafRow, RegistryState, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from crawler.decisionlog.rollup import HostSum
     from crawler.decisionlog.session import Session
@@ -81,7 +83,7 @@ def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
     if (claim.number, claim.run, claim.agent) != (told.number, told.run.encode(), told.agent.encode()):
         find(Problem.SEGMENT_CHANGED, "the registry opened it with another number, run or agent")
     _compare_seal(claim, told, find)
-    if told.pruned:
+    if told.intents:
         return
     heads = {size: root for size, root, _ in claim.heads}
     for size, root in told.heads.items():
@@ -106,6 +108,41 @@ def _compare_seal(claim: SegmentClaim, told: Told, find: Callable[[Problem, str]
         find(Problem.SEAL_WRONG, "its seal is not the one that the registry has")
     elif seal.size and claim.sealed_us != seal.last_us:
         find(Problem.SEAL_WRONG, "its seal has another time than the registry's")
+
+
+def with_told(claim: SegmentClaim, told: Told | None) -> SegmentClaim:
+    """Return the claim with what the registry says to be erased of it."""
+    return claim if told is None else replace(claim, erased=frozenset(told.erased))
+
+
+def compare_retention(
+    raw: Session, state: RegistryState, numbers: Container[int], findings: Findings
+) -> set[bytes]:
+    """Compare what the log says to be erased, pruned and discarded with its registry.
+
+    Returns the digests of the documents that went with pruned segments, or by a leaf of their own.
+    """
+    by_number = {told.number: told for told in state.told.values()}
+    erased = {(told.number, idx): leaf for told in state.told.values() for idx, leaf in told.erased.items()}
+    rows = raw.execute("SELECT segment_id, idx, registry_idx FROM erasure").fetchall()
+    if {(number, idx): leaf for number, idx, leaf in rows} != erased:
+        findings.add(Problem.URL_MISSING, "what is said to be erased is not what the registry says")
+    for number, idx in erased:
+        left = raw.execute("SELECT 1 FROM opening WHERE segment_id = ? AND idx = ?", (number, idx)).fetchone()
+        if left is not None and number in numbers:
+            findings.add(
+                Problem.URL_OUTSIDE, "its URL was erased, and is there", UUID(by_number[number].segment), idx
+            )
+    intents = {leaf: told.number for told in state.told.values() for leaf in told.intents}
+    rows = raw.execute("SELECT segment_id, registry_idx FROM pruning").fetchall()
+    if dict(rows) != {number: leaf for leaf, number in intents.items()}:
+        findings.add(Problem.RECORD_MISSING, "what is said to be pruned is not what the registry says")
+    discarded = raw.execute("SELECT sha256, registry_idx FROM discarding").fetchall()
+    alone = {(bytes.fromhex(digest), leaf) for digest, leaf in state.erased_documents.items()}
+    lawful = {digest for digest, leaf in discarded if leaf in intents or (digest, leaf) in alone}
+    if len(lawful) != len(discarded) or not {digest for digest, _ in alone} <= lawful:
+        findings.add(Problem.DOCUMENT_MISSING, "the documents said to be removed are not the registry's")
+    return lawful
 
 
 def compare_rollup(

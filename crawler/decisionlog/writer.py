@@ -121,13 +121,14 @@ class LogWriter:
         queue_timeout: float = QUEUE_TIMEOUT_S,
         lock_timeout: float = store.LOCK_TIMEOUT_S,
         custody: Custody | None = None,
+        retention: str = "default",
     ) -> Self:
         """Open or create the log at `url`, start a new segment in it, and return its running writer.
 
         `on_batch` is called from the writer's thread, once a batch, with those of its tickets that were
         appended with `wait=True`, all durable or all failed; `on_failure` once, when the writer is poisoned.
         Neither may block. Timeouts are seconds. `custody` names the key and the last checkpoint; None takes
-        the environment's, or those beside the database. Raises LogError when the log cannot be opened.
+        the environment's, or those beside the database; `retention` the series of the retention schedule. Raises LogError when the log cannot be opened.
         """
         segment = SegmentStore.open(
             store.log_place(url),
@@ -137,6 +138,7 @@ class LogWriter:
             nonce=entropy(encoding.SALT_SIZE),
             lock_timeout=lock_timeout,
             custody=custody,
+            retention=retention,
         )
         writer = cls(
             segment,

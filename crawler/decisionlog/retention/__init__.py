@@ -1,0 +1,1 @@
+"""How long a log is kept: schedule, holds, pruning of whole segments, erasure of single URLs."""

@@ -1,0 +1,108 @@
+"""Removes the records of whole sealed segments, after the registry has said so, under a signed checkpoint.
+
+First the intent is signed and published, with the sums by host, root and seal that stay; then the rows go, a
+few thousand at a time; then the registry says that they are gone. A crash between is resumed: what was
+intended is finished, and nothing else is touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import delete, func, insert, select
+
+from blocklists.errors import ExitCode, SekishoError
+from crawler.decisionlog import schema
+from crawler.decisionlog.registry import Pruned, PruneIntended
+from crawler.decisionlog.retention.acts import BATCH
+from crawler.decisionlog.retention.documents import only_of
+from crawler.decisionlog.retention.holds import holding, holds
+from crawler.decisionlog.retention.plan import Item, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Table
+
+    from crawler.decisionlog.retention.acts import Act, Actor
+
+_ROWS: Final = (schema.opening, schema.posting, schema.head, schema.record)
+
+
+class HeldError(SekishoError):
+    """A hold stands that was not there when the plan was made (exit 5)."""
+
+    exit_code = ExitCode.REFUSED
+
+
+def intend(actor: Actor, item: Item, *, who: str, manifest: str | None, now_us: int) -> None:
+    """Announce, signed, that the records of a due segment will go. Raises HeldError, LogError."""
+    if item.state is not State.DUE or item.series is None:
+        raise ValueError(f"segment {item.segment} is not due: {item.state}")
+    with actor.signed(now_us) as act:
+        held = holding(act.connection, holds(act.connection), item.number)
+        if held is not None:
+            raise HeldError(
+                f"segment {item.segment} is held by {held.name} ({held.reason}): it stays until that hold is"
+                " released"
+            )
+        rule = f"{item.series.name} {item.series.period} ({item.series.authority})"
+        leaf = act.append(
+            PruneIntended(
+                segment=item.segment, size=item.size, root=item.root, rule=rule, actor=who, manifest=manifest
+            ),
+            segment_id=item.number,
+        )
+        act.connection.execute(insert(schema.pruning).values(segment_id=item.number, registry_idx=leaf))
+        _discard(act, item.number, leaf)
+
+
+def _discard(act: Act, number: int, leaf: int) -> None:
+    digests = only_of(act.connection, number)
+    for start in range(0, len(digests), BATCH):
+        act.connection.execute(
+            insert(schema.discarding),
+            [{"sha256": digest, "registry_idx": leaf} for digest in digests[start : start + BATCH]],
+        )
+
+
+def finish(actor: Actor, item: Item, *, now_us: int, progress: Callable[[int], None] | None = None) -> int:
+    """Delete what was announced, say in the registry that it is gone, and return the number of records."""
+    intent = actor.connection.execute(
+        select(schema.pruning.c.registry_idx).where(schema.pruning.c.segment_id == item.number)
+    ).scalar_one()
+    gone = 0
+    for table in _ROWS:
+        while True:
+            count = _delete_some(actor, table, item.number)
+            if table is schema.record:
+                gone += count
+                if progress is not None and count:
+                    progress(gone)
+            if not count:
+                break
+    _delete_documents(actor, intent)
+    with actor.signed(now_us) as act:
+        act.append(Pruned(segment=item.segment, intent=intent), segment_id=item.number)
+    return gone
+
+
+def _delete_some(actor: Actor, table: Table, number: int) -> int:
+    """Delete some rows of a segment, those of the highest index first, and return how many."""
+    if table is schema.posting:
+        where = table.c.segment_id == number
+    else:
+        key = table.c.size if table is schema.head else table.c.idx
+        with actor.plain() as connection:
+            newest = connection.execute(select(func.max(key)).where(table.c.segment_id == number)).scalar()
+        if newest is None:
+            return 0
+        where = (table.c.segment_id == number) & (key > newest - BATCH)
+    with actor.plain() as connection:
+        return connection.execute(delete(table).where(where)).rowcount
+
+
+def _delete_documents(actor: Actor, intent: int) -> None:
+    named = select(schema.discarding.c.sha256).where(schema.discarding.c.registry_idx == intent)
+    with actor.plain() as connection:
+        connection.execute(delete(schema.document).where(schema.document.c.sha256.in_(named)))
