@@ -36,8 +36,9 @@ lint: $(VENV)/.test ## ruff and mypy
 test-long: $(VENV)/.test ## the long tests: all real robots.txt files, fifty kills in mid-crawl, …
 	@$(BIN)/python -m pytest -m long --quiet
 
-bench: $(VENV)/.test ## figures: crawl ratio against stock Scrapy, log, rules
+bench: $(VENV)/.test ## figures: crawl ratio against stock Scrapy, pace, log, rules
 	@$(BIN)/python tests/benchmarks/bench_crawl.py
+	@$(BIN)/python tests/benchmarks/bench_pace.py
 	@$(BIN)/python tests/benchmarks/bench_log.py
 	@$(BIN)/python tests/benchmarks/bench_response_rules.py
 
