@@ -19,6 +19,8 @@ from loopback import Received, Reply, Web, page, robots
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from loopback import Crawl, Project
+
 SECOND = 1_000_000
 WORDS = ("Crawl-delay: {delay:g}", "Request-rate: 1/{delay:g}")
 SPIDER = '''\
@@ -44,6 +46,15 @@ class PacedSpider(scrapy.Spider):
     def failed(self, failure):
         """A page was refused or lost."""
 '''
+
+
+SETTINGS = """
+SEKISHO_PROGRESS = False
+LOG_LEVEL = "WARNING"
+CLOSESPIDER_TIMEOUT = {seconds}
+CONCURRENT_REQUESTS = 16
+RETRY_TIMES = 5
+"""
 
 
 @dataclass(slots=True)
@@ -187,3 +198,26 @@ def _permitted(family: list[Site], begin: int | None, end: int) -> int:
             lost += max(0, min(until, end) - start - least)
     # Each of its robots.txt may come before any of them was read.
     return max(0, end - first - lost) // least + len(family)
+
+
+def crawl_sites(project: Project, sites: Sites, seconds: int) -> Crawl:
+    """Crawl the sites for so many seconds; each has more pages than its pace permits."""
+    project.append("project_settings.py", SETTINGS.format(seconds=seconds))
+    project.write("spiders/paced.py", SPIDER)
+    lines = [f"{round(seconds / site.delay) + 2} {site.address}\n" for site in sites.sites.values()]
+    project.write("sites.txt", "".join(lines))
+    return project.scrapy("crawl", "paced", timeout=seconds * 2 + 60)
+
+
+def reached(sites: Sites, seconds: int) -> float:
+    """Print what was measured; return the part of what the delays permit that came within so many seconds."""
+    first = min(site.arrivals[0] for site in sites.sites.values())
+    end = first + seconds * SECOND
+    came, permitted = sites.came(end), sites.permitted(end)
+    from_the_start = sites.permitted(end, first)
+    print(
+        f"\n{len(sites.sites)} sites, {seconds} s: {came} requests, {came / permitted:.1%} of the {permitted} "
+        f"permitted since each site's first, {came / from_the_start:.1%} since the first of all; "
+        f"{len(sites.violations())} violations"
+    )
+    return came / permitted
