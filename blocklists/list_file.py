@@ -145,9 +145,11 @@ def _refuse_the_implausible(where: str, parsed: ParsedList) -> None:
             f"{where}: {parsed.fault}; is this the format of the manifest?{f' ({shown})' * bool(shown)}"
         )
     if len(parsed.rejected) > MAX_REJECTED_SHARE * parsed.total:
+        most = len(parsed.rejected) > parsed.total / 2
+        remedy = "is the format of the manifest right?" if most else "correct or remove them"
         raise ListError(
             f"{where}: {len(parsed.rejected)} of {parsed.total} rows are not understood, more than "
-            f"{MAX_REJECTED_SHARE:.0%}; correct or remove them ({shown})"
+            f"{MAX_REJECTED_SHARE:.0%}; {remedy} ({shown})"
         )
     if not parsed.rows:
         raise ListError(
