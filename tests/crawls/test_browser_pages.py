@@ -5,7 +5,11 @@ One crawl with several pages carries most of it; what needs other settings has a
 
 import itertools
 import json
+import re
 import shutil
+import signal
+import time
+from pathlib import Path
 
 import pytest
 from loopback import AGENT, Project, Reply, Web, page, robots
@@ -63,7 +67,7 @@ class Pages(scrapy.Spider):
 
     async def start(self):
         for path in ("/leads", "/leads-private", "/leads-to-file", "/reloads", "/refreshes-private", "/drawn-gate",
-                     "/drawn-noai", "/gate", "/file.pdf", "/missing", "/never-ends", "/spins", "/many", "/large",
+                     "/drawn-noai", "/gate", "/file.pdf", "/missing", "/never-ends", "/spins", "/many", "/large", "/floods",
                      "/grows", "/private/page", "/sjis"):
             yield self.ask(path)
         yield self.ask("/methods", playwright_page_methods=[
@@ -125,6 +129,7 @@ def pages(tmp_path_factory):
             "/many": html("for (let i = 0; i < 60; i++) new Image().src = '/image' + i"),
             "/large": html("fetch('/large.bin').then((r) => r.text()).then((t) => document.body.append('got it'), () => document.body.append('went without'))"),
             "/grows": html("document.body.append('x'.repeat(400000))"),
+            "/floods": html("(async () => { for (let i = 0; ; i++) await fetch('/flood' + i).catch(() => 0); })()"),
             "/page": page("plain"), "/page?given": page("x"), "/page?kwargs": page("x"), "/page?plain": page("plain"),
             "/page?window": html("document.body.append('w=' + innerWidth)"),
             "/private/page": page("x"),
@@ -246,11 +251,16 @@ def test_a_request_that_wants_the_browser_itself_is_refused_before_anything_is_s
     assert path not in web.paths()
 
 
-@pytest.mark.parametrize("path", ["/never-ends", "/spins", "/grows"])
+@pytest.mark.parametrize("path", ["/never-ends", "/spins", "/grows", "/floods"])
 def test_a_page_that_does_not_end_or_grows_without_end_is_given_up(pages, path):
     web, crawl, _ = pages
-    assert "SEKISHO_BROWSER_" in failed(pages, path)["why"]
+    assert re.search("SEKISHO_BROWSER_|goes on asking", failed(pages, path)["why"])
     assert crawl.reason(web.url("a.localhost", path)) == "render_limit"
+
+
+def test_a_page_that_never_stops_asking_reaches_its_site_no_more_often_than_its_limit_says(pages):
+    web, _, _ = pages
+    assert len([path for path in web.paths() if path.startswith("/flood")]) <= 21
 
 
 def test_a_page_gets_so_many_parts_and_each_further_one_is_recorded(pages):
@@ -272,7 +282,7 @@ def test_a_page_in_another_encoding_is_handed_over_readable(pages):
 
 
 def test_parts_keep_the_pace_that_their_site_asks_for(web, project):
-    rules = "User-agent: *\nCrawl-delay: 0.4\n"
+    rules = "User-agent: *\nCrawl-delay: 0.25\n"
     web.add("a.localhost", "/robots.txt", robots(rules))
     web.add("a.localhost", "/page", html("for (const n of '123') fetch('/part' + n)"))
     project.append("project_settings.py", SETTINGS)
@@ -280,7 +290,7 @@ def test_parts_keep_the_pace_that_their_site_asks_for(web, project):
     crawl = project.crawl(web.url("a.localhost", "/page"), options=("-a", "render=1"))
     assert {"/part1", "/part2", "/part3"} <= set(web.paths())
     times = sorted(one.at for one in web.received)
-    assert min(after - before for before, after in itertools.pairwise(times)) >= 400_000
+    assert min(after - before for before, after in itertools.pairwise(times)) >= 250_000
     assert crawl.kept() == [web.url("a.localhost", "/page")]
 
 
@@ -314,3 +324,45 @@ def test_a_handler_made_from_scrapy_playwrights_own_is_not_used(web, project):
     crawl = project.crawl(web.url("a.localhost", "/page"))
     assert web.received == []
     assert "scrapy-playwright" in crawl.stderr
+
+
+def processes():
+    """Return the processes that run, each with its parent, by the process table of Linux."""
+    running = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if words[0] != "Z":  # it has ended, and only waits to be counted
+            running[int(stat.parent.name)] = int(words[1])
+    return running
+
+
+def descendants(pid):
+    """Return the processes that stem from one."""
+    parents = processes()
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+@pytest.mark.parametrize(("with_signal", "sealed"), [(signal.SIGKILL, False), (signal.SIGINT, True)])
+def test_chromium_ends_with_its_crawl_however_that_ends(web, project, with_signal, sealed):
+    web.site("a.localhost", "", page=page('<script src="/slow.js"></script>'))
+    web.add("a.localhost", "/slow.js", Reply(200, (("Content-Type", "text/javascript"),), b"", delay=40))
+    project.append("project_settings.py", SETTINGS + "SEKISHO_BROWSER_TIMEOUT = 4\n")
+    process = project.start("crawl", "site", "-a", f"url={web.url('a.localhost', '/page')}", "-a", "render=1")
+    until = time.monotonic() + 20
+    while "/slow.js" not in web.paths():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    started = descendants(process.pid)
+    assert len(started) > 2
+    process.send_signal(with_signal)
+    process.communicate(timeout=40)
+    while left := processes().keys() & started:
+        assert time.monotonic() < until + 40, left
+        time.sleep(0.1)
+    assert ("run_closed" in {one.reason for one in project.records()}) is sealed
