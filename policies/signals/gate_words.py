@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from policies.signals.login_words import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 GAP = 60
 """Characters for which a `*` in a phrase stands at most."""
@@ -112,6 +112,15 @@ def place_of(text: str, parts: tuple[str, ...]) -> int:
     return -1
 
 
+def _hosts(lowered: bytes) -> Iterator[bytes]:
+    yield from (found[1] for found in _HOST.finditer(lowered))
+
+
+def _escaped_hosts(lowered: bytes) -> Iterator[bytes]:
+    if _ESCAPED in lowered:
+        yield from (found[1] for found in _ESCAPED_HOST.finditer(lowered))
+
+
 def find_vendors(lowered: bytes, table: VendorTable) -> tuple[str, ...]:
     """Return the names of the vendors whose hosts a page names, in the order of the page.
 
@@ -119,9 +128,9 @@ def find_vendors(lowered: bytes, table: VendorTable) -> tuple[str, ...]:
     """
     if not table.hosts:
         return ()
-    mentions = chain(_HOST.finditer(lowered), _ESCAPED_HOST.finditer(lowered) if _ESCAPED in lowered else ())
+    hosts = dict.fromkeys(islice(chain(_hosts(lowered), _escaped_hosts(lowered)), _MOST_HOSTS))
     found: dict[str, None] = {}
-    for host in dict.fromkeys(mention[1] for mention in islice(mentions, _MOST_HOSTS)):
+    for host in hosts:
         vendor = _vendor_of(host, table)
         if vendor is not None and (not vendor.needs or vendor.needs.encode() in lowered):
             found[vendor.name] = None

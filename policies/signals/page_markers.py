@@ -39,7 +39,7 @@ MOST_LINKS = 8
 
 _LINK = b"<a "
 # What such a page goes on with: a script, a form.
-_GOING_ON = (b"location", b"samlrequest", b"<form")
+_GOING_ON = (b"location", b"samlrequest", b"</form")
 
 _ROBOTS = b"robots"
 # The long word first: searching for three letters takes three times as long.
@@ -138,17 +138,14 @@ def _robots_may_restrict(lowered: bytes, name: bytes) -> bool:
     return position >= 0
 
 
-def has_few_links(octets: bytes) -> bool:
-    """Tell whether a page has at most `MOST_LINKS` links; a full page is told by its first few."""
-    for link in (_LINK, _LINK.upper()):
-        position = -1
-        for _ in range(MOST_LINKS + 1):
-            position = octets.find(link, position + 1)
-            if position < 0:
-                break
-        else:
-            return False
-    return True
+def has_few_links(lowered: bytes) -> bool:
+    """Tell whether a page (in lower case) has at most `MOST_LINKS` links; a full page shows it at once."""
+    position = -1
+    for _ in range(MOST_LINKS + 1):
+        position = lowered.find(_LINK, position + 1)
+        if position < 0:
+            return True
+    return False
 
 
 def _holds_one_of(words: tuple[bytes, ...], lowered: bytes) -> bool:
@@ -179,7 +176,7 @@ def find_markers(octets: bytes, token: str = "", vendors: VendorTable = NO_VENDO
         find_vendors(lowered, vendors),
         _holds_one_of(vendors.own_gate, lowered),
         _REFRESH in lowered and _REFRESH_PRAGMA.search(lowered) is not None,
-        _holds_one_of(_GOING_ON, lowered) and has_few_links(lowered),
+        has_few_links(lowered) and _holds_one_of(_GOING_ON, lowered),
     )
     if not any(found):
         return NO_MARKERS
