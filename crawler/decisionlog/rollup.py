@@ -14,13 +14,13 @@ A host that stands in no row had no record: its neighbours in the order prove it
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-import rfc8785
 from sqlalchemy import func, insert, select
 
 from crawler.decisionlog import schema
@@ -45,15 +45,16 @@ _COUNTS: Final = {
 }
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _STORED: Final = tuple(column.name for column in schema.rollup.columns if column.name != "segment_id")
 
 
 def host_key(host: str) -> str:
     """Return the key of a canonical host."""
-    try:
-        return f"[{ip_address(host.strip('[]'))}]."
-    except ValueError:
-        return "".join(f"{label}." for label in reversed(host.rstrip(".").split(".")))
+    if ":" in host or host[-1:].isdigit():  # no name ends in a digit (URL Standard, host parsing)
+        with suppress(ValueError):
+            return f"[{ip_address(host.strip('[]'))}]."
+    return ".".join(reversed(host.rstrip(".").split("."))) + "."
 
 
 def host_of(key: str) -> str:
@@ -61,6 +62,14 @@ def host_of(key: str) -> str:
     if key.startswith("["):
         return key[1:-2]
     return ".".join(reversed(key.rstrip(".").split(".")))
+
+
+def canonical(value: object) -> str:
+    """Return JSON as RFC 8785 wants it, for what sums hold: integers, texts, members with ASCII names.
+
+    A seal has a hundred thousand of them, and the standard library's encoder is ten times as fast.
+    """
+    return _ENCODER.encode(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +92,8 @@ class HostSum:
     @property
     def body(self) -> bytes:
         """What is hashed."""
-        return rfc8785.dumps({**asdict(self), "reasons": dict(self.reasons), "policies": list(self.policies)})
+        given: dict[str, object] = {name: getattr(self, name) for name in _STORED}
+        return canonical(given | {"reasons": dict(self.reasons), "policies": self.policies}).encode()
 
     @property
     def leaf(self) -> bytes:
@@ -217,10 +227,10 @@ def write_rollup(connection: Connection, number: int) -> tuple[int, bytes]:
     rows = sums(grouped(connection, number))
     values = [
         {
-            **asdict(row),
+            **{name: getattr(row, name) for name in _STORED},
             "segment_id": number,
-            "reasons": rfc8785.dumps(dict(row.reasons)).decode(),
-            "policies": rfc8785.dumps(list(row.policies)).decode(),
+            "reasons": canonical(dict(row.reasons)),
+            "policies": canonical(row.policies),
         }
         for row in rows
     ]
@@ -231,7 +241,7 @@ def write_rollup(connection: Connection, number: int) -> tuple[int, bytes]:
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
     value = json.loads(text)
-    if rfc8785.dumps(value).decode() != text:
+    if canonical(value) != text:
         raise ValueError("a sum by host is not canonical JSON")
     return value
 

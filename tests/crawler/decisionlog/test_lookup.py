@@ -7,6 +7,7 @@ import json
 from collections import Counter
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from blocklists.errors import UsageError
 from crawler.cli import main
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.lookup import lookup, parse_target
-from crawler.decisionlog.rollup import host_key, host_of, pack_places, unpack_places
+from crawler.decisionlog.rollup import canonical, host_key, host_of, pack_places, unpack_places
 from policies.vocabulary import Stage
 
 HOSTS = (
@@ -168,6 +169,15 @@ def test_the_command_tells_people_and_programs(asked, capsys):
 @given(st.lists(st.integers(0, 2**40), unique=True).map(sorted))
 def test_places_are_packed_without_loss(places):
     assert list(unpack_places(pack_places(places))) == places
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.dictionaries(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), st.integers(0, 2**50), max_size=5),
+)
+def test_sums_are_canonical_json(host, reasons):
+    value = {"host_key": host, "reasons": reasons, "n_fetch": len(reasons), "policies": [host, "a"]}
+    assert canonical(value).encode() == rfc8785.dumps(value)
 
 
 @given(st.binary(max_size=60))

@@ -1,0 +1,162 @@
+"""How long a look-up takes in a log of ten million decisions over a hundred thousand hosts, and in a tenth of it.
+
+Run it with `python tests/benchmarks/bench_lookup.py [--folder DIR] [--decisions 10000000] [--strict]`; it needs about
+500 octets of disk a decision and builds the log first, in segments of a million (minutes). Asked are hot hosts,
+hosts of the long tail, hosts that are not there, registrable domains with all their subdomains, and single URLs.
+Each question is one call of `lookup` on an open reader. `--strict` exits 1 when a gate is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import itertools
+import random
+import resource
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+
+from crawler.decisionlog.clock import SystemClock
+from crawler.decisionlog.lookup import lookup, parse_target
+from crawler.decisionlog.reader import LogReader
+from crawler.decisionlog.record import Document, Entry
+from crawler.decisionlog.writer import LogWriter
+from policies.vocabulary import RequestKind, Stage
+
+HOSTS = 100_000
+SEGMENT = 1_000_000
+QUESTIONS = 400
+GATE_MS = 10.0
+GROWTH = 3.0  # ten times the log may cost so much: the answer itself has ten times the segments
+
+POLICY = Document(kind="policy", body=b"policy")
+LISTS = Document(kind="blocklist", body=b"lists")
+POLICY_SHA, LISTS_SHA = (sha256(each.body).hexdigest() for each in (POLICY, LISTS))
+
+
+def host_named(number):
+    return f"{'www.' if number % 3 else 'news.'}site-{number}.example"
+
+
+class Hosts:
+    """Draws hosts as crawls meet them: few often, most seldom (Zipf, exponent 0.9)."""
+
+    def __init__(self, chance):
+        self._chance = chance
+        self._sums = list(itertools.accumulate((number + 1) ** -0.9 for number in range(HOSTS)))
+
+    def draw(self):
+        return bisect.bisect_left(self._sums, self._chance.random() * self._sums[-1])
+
+
+def entry(host, page, *, skipped):
+    return Entry(
+        stage=Stage.REQUEST,
+        verdict="skip" if skipped else "fetch",
+        reason="robots_disallow" if skipped else "allowed",
+        agent="ExampleBot",
+        policy_sha256=POLICY_SHA,
+        blocklist_sha256=LISTS_SHA,
+        kind=RequestKind.PAGE,
+        method="GET",
+        url=f"https://{host}/articles/{page}",
+        host=host,
+        domain=host.partition(".")[2],
+    )
+
+
+def build(path, decisions):
+    """Write the log and return seconds taken by appending and by sealing."""
+    chance = random.Random(20261122)
+    hosts = Hosts(chance)
+    appending = sealing = 0.0
+    for start in range(0, decisions, SEGMENT):
+        writer = LogWriter.open(
+            f"sqlite:///{path}", run_id=f"run-{start}", agent="ExampleBot", clock=SystemClock()
+        )
+        began = time.perf_counter()
+        documents = (POLICY, LISTS)
+        for number in range(start, min(start + SEGMENT, decisions)):
+            writer.append(entry(host_named(hosts.draw()), number % 50, skipped=number % 5 == 0), documents)
+            documents = ()
+        appending += time.perf_counter() - began
+        began = time.perf_counter()
+        if writer.close(seal=True) is None:
+            raise SystemExit(str(writer.failed))
+        sealing += time.perf_counter() - began
+        print(f"  {min(start + SEGMENT, decisions):,} decisions", file=sys.stderr, flush=True)
+    return appending, sealing
+
+
+def questions(kind):
+    chance = random.Random(kind)
+    hosts = Hosts(chance)
+    for _ in range(QUESTIONS):
+        tail = host_named(chance.randrange(HOSTS // 10, HOSTS))
+        match kind:
+            case "hot host":
+                yield host_named(chance.randrange(20))
+            case "seldom host":
+                yield tail
+            case "domain":
+                yield host_named(hosts.draw()).partition(".")[2]
+            case "absent host":
+                yield f"absent-{chance.randrange(10**6)}.example"
+            case "URL":
+                yield f"https://{tail}/articles/{chance.randrange(50)}"
+
+
+def measure(path):
+    """Return p50 and p99 in ms by kind of question."""
+    found = {}
+    with LogReader.open(f"sqlite:///{path}") as reader:
+        for kind in ("hot host", "seldom host", "domain", "absent host", "URL"):
+            times, answered = [], 0
+            for text in questions(kind):
+                target = parse_target(text)
+                started = time.perf_counter()
+                answer = lookup(reader, target)
+                times.append((time.perf_counter() - started) * 1e3)
+                answered += bool(answer.hosts)
+            if (answered == 0) != (kind == "absent host"):
+                raise SystemExit(f"{kind}: {answered} of {QUESTIONS} answered")
+            times.sort()
+            found[kind] = times[len(times) // 2], times[int(len(times) * 0.99)]
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--decisions", type=int, default=10_000_000)
+    parser.add_argument("--strict", action="store_true")
+    arguments = parser.parse_args()
+    results = {}
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        for decisions in (arguments.decisions // 10, arguments.decisions):
+            path = Path(name) / f"{decisions}.db"
+            appending, sealing = build(path, decisions)
+            size = path.stat().st_size
+            results[decisions] = measure(path)
+            print(
+                f"{decisions:,} decisions, {HOSTS:,} hosts, {-(-decisions // SEGMENT)} segments:"
+                f" {decisions / appending:,.0f} appended/s, sealed in {sealing:.1f} s,"
+                f" {size / decisions:.0f} octets a decision"
+            )
+            for kind, (median, worst) in results[decisions].items():
+                print(f"  {kind:12} p50 {median:7.3f} ms   p99 {worst:7.3f} ms")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak:.0f} MB")
+    small, large = results.values()
+    missed = [kind for kind, (_, worst) in large.items() if worst > GATE_MS]
+    grown = [kind for kind in large if large[kind][1] > GROWTH * max(small[kind][1], 0.5)]
+    print(f"gate p99 {GATE_MS:.0f} ms: " + (f"missed for {', '.join(missed)}" if missed else "met"))
+    print(f"gate growth {GROWTH:.0f}: " + (f"missed for {', '.join(grown)}" if grown else "met"))
+    return 1 if arguments.strict and (missed or grown) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
