@@ -18,7 +18,8 @@ from twisted.internet.defer import CancelledError
 
 from crawler.pace_backoff import BackOff
 from crawler.pace_gate import Gate
-from crawler.pacer import SHORT, LeftAlone, LocalPacer, Postponed
+from crawler.pace_local import LocalPacer
+from crawler.pacer import SHORT
 from policies.signals.retry_after import parse_retry_after
 
 if TYPE_CHECKING:
@@ -139,6 +140,3 @@ class Pace:
     def _sent_at(self, visit: Visit) -> float:
         sent = None if visit.turn is None else visit.turn.left_at
         return self._clock() if sent is None else sent
-
-
-__all__ = ["LeftAlone", "Pace", "Postponed"]

@@ -22,6 +22,7 @@ from scrapy.core.scheduler import Scheduler
 from scrapy.pqueues import DownloaderAwarePriorityQueue, _path_safe
 
 from crawler.checkpoint import Checkpoint
+from crawler.errors import SetupError
 from crawler.pace_gate import BLOCKED
 
 if TYPE_CHECKING:
@@ -195,7 +196,8 @@ class PacedScheduler(Scheduler):
 
     def open(self, spider: Spider) -> Deferred[None] | None:
         """Open the queues."""
-        assert self.crawler is not None  # Scrapy makes it from a crawler
+        if self.crawler is None:
+            raise SetupError("the scheduler was made without a crawler; it is made by Scrapy from a crawler")
         self._gate = Checkpoint.of(self.crawler).pace.gate
         self._gate.keeps_on_disk = self.dqdir is not None
         return super().open(spider)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawler import pacer as module
-from crawler.pacer import LeftAlone, LocalPacer, Postponed
+from crawler import pace_local as module
+from crawler.pace_local import LocalPacer
+from crawler.pacer import LeftAlone, Postponed
 from policies.vocabulary import Origin
 
 ROUNDING = 1e-6
