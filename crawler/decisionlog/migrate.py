@@ -17,6 +17,7 @@ from crawler.decisionlog import postgres_setup, schema, store, store_sqlite
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.place import LogPlace, Server
 from crawler.decisionlog.reader import LogReader
+from crawler.decisionlog.store_postgres import connect
 from crawler.decisionlog.verify import verify_log
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def migrate(url: str, custody: Custody, *, now_us: int) -> None:
         store.begin(connection)
         store.number_alone(connection)
         if isinstance(place, Server):
-            for statement in postgres_setup.AS_OWNER:
+            for statement in postgres_setup.as_owner():
                 connection.exec_driver_sql(statement)
         config = Config()
         config.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
@@ -71,5 +72,5 @@ def migrate(url: str, custody: Custody, *, now_us: int) -> None:
 
 def _open(place: LogPlace) -> Connection:
     if isinstance(place, Server):
-        return postgres_setup.open_as_owner(place)
+        return connect(place)
     return store_sqlite.open_for_migration(place, lock_timeout=store.LOCK_TIMEOUT_S)

@@ -40,13 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Table
-    from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.place import Server
 
 _HOT: Final = ("record", "opening")
 _SETTINGS: Final = f"SET search_path = {SCHEMA}, pg_catalog, pg_temp"
-AS_OWNER: Final = (f"SET LOCAL ROLE {OWNER}", f"SET LOCAL search_path = {SCHEMA}")
 _RETENTION: Final = ("erasure", "pruning", "discarding")
 _INSERTED_BY_PRUNER: Final = ("registry", "checkpoint", "anchor", *_RETENTION)
 _INSERTED_BY_WRITER: Final = tuple(
@@ -105,16 +103,19 @@ BEGIN
 END"""
 
 
+def _by_administrator(statement: str) -> str:
+    """Return a statement that only somebody who is no superuser needs: superusers are in every role."""
+    superuser = "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
+    return f"DO $$ BEGIN IF NOT {superuser} THEN {statement}; END IF; END $$"
+
+
 def _roles() -> Iterator[str]:
     for role in (OWNER, WRITER, READER, PRUNER):
         yield (
             f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation"
             " THEN NULL; END $$"
         )
-    yield (
-        f"DO $$ BEGIN IF NOT pg_has_role(current_user, '{OWNER}', 'MEMBER') THEN"
-        f" GRANT {OWNER} TO CURRENT_USER; END IF; END $$"
-    )
+    yield as_owner()[0]
     yield f"CREATE SCHEMA IF NOT EXISTS {SCHEMA} AUTHORIZATION {OWNER}"
     # Whoever logs in with psql finds the view `decisions` by its name.
     yield (
@@ -122,7 +123,7 @@ def _roles() -> Iterator[str]:
         f'{SCHEMA}, "$user", public\', current_database());'
         " EXCEPTION WHEN insufficient_privilege THEN NULL; END $$"
     )
-    yield from AS_OWNER
+    yield from as_owner()[1:]
 
 
 def table_statements(tables: Iterable[Table]) -> Iterator[str]:
@@ -219,6 +220,15 @@ _FORMAT_ROW: Final = (
 )
 
 
+def as_owner() -> tuple[str, ...]:
+    """Return what takes on the owner's role, and finds its tables, until the end of the transaction."""
+    return (
+        _by_administrator(f"GRANT {OWNER} TO CURRENT_USER"),
+        f"SET LOCAL ROLE {OWNER}",
+        f"SET LOCAL search_path = {SCHEMA}",
+    )
+
+
 def statements() -> tuple[str, ...]:
     """Return everything, in order, for one transaction; running it again changes nothing that is there."""
     return (
@@ -230,6 +240,7 @@ def statements() -> tuple[str, ...]:
         *_policies(),
         *_rights(),
         "RESET ROLE",
+        _by_administrator(f"REVOKE {OWNER} FROM CURRENT_USER"),  # nobody is left in the owner's role
     )
 
 
@@ -261,11 +272,6 @@ def set_up(place: Server) -> None:
         raise explain(error, place, "set up") from error
     finally:
         connection.close()
-
-
-def open_as_owner(place: Server) -> Connection:
-    """Connect to change tables; `AS_OWNER` in a transaction takes on the owner's role. Raises LogError."""
-    return connect(place)
 
 
 def unlocked(table: str, statement: str) -> Iterator[str]:

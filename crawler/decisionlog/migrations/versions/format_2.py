@@ -75,5 +75,5 @@ def _upgrade_postgres(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
     for statement in postgres_setup.statements():
         connection.exec_driver_sql(statement.replace("%", "%%"))
-    for statement in postgres_setup.AS_OWNER:
+    for statement in postgres_setup.as_owner():
         connection.exec_driver_sql(statement)

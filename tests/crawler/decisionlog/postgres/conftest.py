@@ -90,8 +90,7 @@ def template(postgres):
 @pytest.fixture
 def pg(postgres, template, tmp_path):
     name = postgres.create_database(template)
-    yield PgLog(postgres, name, tmp_path)
-    postgres.drop_database(name)
+    return PgLog(postgres, name, tmp_path)  # dropping waits for a checkpoint: the server goes as a whole
 
 
 @pytest.fixture(scope="module")

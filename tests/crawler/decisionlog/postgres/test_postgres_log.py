@@ -171,7 +171,6 @@ def test_a_restored_copy_is_refused(pg, postgres):
             clock=pg.clock,
             custody=pg.custody,
         )
-    postgres.drop_database(copy)
 
 
 def test_plain_urls_and_those_with_a_driver_name_the_same_place(pg):
