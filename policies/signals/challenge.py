@@ -121,10 +121,24 @@ def named_by_page(response: ResponseFacts) -> Challenge | None:
     lowered = body.lower()
     if not _may_be_challenge(lowered) or not is_markup(response.media_type, body):
         return None
+    return _named_by(body, lowered, declared_charset(response.header("content-type")))
+
+
+def challenge_of_page(body: bytes) -> str:
+    """Return the vendor of the challenge that a small document of HTML is, or an empty text."""
+    lowered = body[: LARGEST_CHALLENGE + 1].lower()
+    if len(lowered) > LARGEST_CHALLENGE or not _may_be_challenge(lowered):
+        return ""
+    found = _named_by(body, lowered, "")
+    return found.vendor if found else ""
+
+
+def _named_by(body: bytes, lowered: bytes, charset: str) -> Challenge | None:
+    """Return the challenge whose words a page holds beside hardly any text."""
     for vendor, words in CHALLENGE_PAGES:
         if not all(word in lowered for word in words):
             continue
-        text = decode_narrow(body, declared_charset(response.header("content-type")))
+        text = decode_narrow(body, charset)
         tags, unread_from = read_within_budget(text)
         page = Page(text=text, tags=tags, unread_from=unread_from, markers=NO_MARKERS)
         if weigh(page) >= LITTLE_TEXT:

@@ -28,6 +28,7 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256 as sha256_of
 
 from policies.facts import RobotsAccess, RobotsFile
+from policies.signals.challenge import challenge_of_page
 from policies.signals.retry_after import parse_retry_after
 from policies.signals.robots import parse_robots
 from policies.signals.robots_octets import cut_to_limit
@@ -106,6 +107,9 @@ def named_challenge(headers: Headers, body: bytes) -> str:
     for name in _DEFENCES:
         if _values(headers, name):
             return f"bot challenge (HTML with header {name})"
+    vendor = challenge_of_page(body)
+    if vendor:
+        return f"bot challenge (page of {vendor})"
     if len(body) <= _CHALLENGE_SIZE:
         lowered = body.lower()
         for words in _CHALLENGE_WORDS:
