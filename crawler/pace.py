@@ -46,7 +46,7 @@ class Pace:
         self._longest_hold = longest_hold
         self._pacer: Pacer = LocalPacer(clock, longest_hold)
         self._back_off = BackOff()
-        self.gate = Gate(self._pacer, longest_hold=longest_hold)
+        self.gate = Gate(self._pacer, longest_hold=longest_hold, goes_alone=self._back_off.is_alone)
 
     @property
     def pacer(self) -> Pacer:

@@ -21,7 +21,7 @@ from crawler.pacer import FREE, LEAD, Postponed
 from crawler.visit import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -56,7 +56,10 @@ def _key(origin: Origin) -> str:
 class Gate:
     """See the module. One a crawl."""
 
-    def __init__(self, pacer: Pacer, *, longest_hold: float) -> None:
+    def __init__(
+        self, pacer: Pacer, *, longest_hold: float, goes_alone: Callable[[Origin], bool] = lambda _: False
+    ) -> None:
+        self._goes_alone = goes_alone
         self.longest_hold = longest_hold
         self.keeps_on_disk = False  # with a JOBDIR, what has to wait for very long is left for another run
         self.given_back = 0
@@ -110,7 +113,8 @@ class Gate:
             return 0.0
         out = self._out[key]
         # Of one that is not known yet, or goes alone, one is out; with a delay of ours, one gets ready.
-        if (out and (outlook is None or outlook.alone)) or (own and self._preparing[key]):
+        is_taken = out and (outlook is None or outlook.alone or self._goes_alone(origin))
+        if is_taken or (own and self._preparing[key]):
             return BLOCKED
         if outlook is None:
             return self._patience(key) if key in self._came_back else 0.0

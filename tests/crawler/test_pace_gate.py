@@ -83,6 +83,22 @@ def test_of_an_origin_with_a_delay_one_request_is_out_and_the_next_shortly_befor
     assert gate.wait(str(ONE)) == 0.0
 
 
+def test_of_an_origin_in_trouble_one_request_is_out_at_a_time(clock):
+    alone = {ONE}
+    gate = Gate(LocalPacer(clock, 60.0), longest_hold=60.0, goes_alone=alone.__contains__)
+    gate.pacer.learn(ONE, 0.0)
+    gate.pacer.hold(ONE, 5.0)
+    clock.set(1010.0)
+    assert gate.wait(str(ONE)) == 0.0
+    request = taken(gate, ONE)
+    assert gate.wait(str(ONE)) == BLOCKED
+    gate.release(request)
+    assert gate.wait(str(ONE)) == 0.0
+    alone.clear()
+    taken(gate, ONE)
+    assert gate.wait(str(ONE)) == 0.0
+
+
 def test_a_pause_beyond_the_cap_lets_requests_out_to_be_put_off_unless_a_disk_keeps_them(gate):
     gate.pacer.learn(ONE, 0.0)
     gate.pacer.hold(ONE, 1000.0)
