@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from blocklists.errors import SekishoError
 from blocklists.matcher import DictMatcher
 from blocklists.store_load import load_past
-from crawler.recorded_sites import RecordedSites, Source
+from crawler.past_compare import Difference, compare
+from crawler.recorded_sites import NOT_ON_RECORD, RecordedSites, Source
 from policies.agents import has_placeholder_contact, parse_agent
 from policies.agents_intent import intent_of
 from policies.basis import decode_basis
 from policies.decide import REQUEST_RULES, SiteSide, Standing, judge_request
-from policies.vocabulary import Reason, RequestKind, Stage
+from policies.vocabulary import RequestKind, Stage
 from policies.waivers import NO_WAIVERS, parse_waivers
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ WHERE host = ? AND url = ? AND agent = ? AND stage IN ('request', 'response') AN
 LIMIT ?
 """
 BEFORE, AFTER = 4, 2  # decisions on record that are shown, up to the time and behind it
-_HEADERS_MISSING = "headers of answers are not in the log, and a challenge or refusal may have stood in them"
+_RULES_OF_FILES = {"tdmrep": "tdm_reservation", "rsl": "rsl", "ai_txt": "ai_txt", "trust_txt": "trust_txt"}
 _PAGE_MISSING = "the octets of pages are not in the log: its rules are shown as they were recorded"
 
 
@@ -76,16 +77,6 @@ class Replayed:
     side: SiteSide | None
     assessment: Assessment
     sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One rule that says another thing when replayed; `why` is what is known of the reason."""
-
-    rule: str
-    recorded: str
-    replayed: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,59 +230,20 @@ class Past:
         return _compared(decided, replayed)
 
 
-def _words(verdict: Verdict | None) -> str:
-    return "not reached" if verdict is None else f"{verdict.action.value} {verdict.reason.value}"
-
-
-def _place(verdict: Verdict | None) -> tuple[str, int | None, str, str | None] | None:
-    """Return what a verdict cites first; a grant of a waiver file is cited by its words alone."""
-    if verdict is None or not verdict.evidence:
-        return None
-    first = verdict.evidence[0]
-    if verdict.reason is Reason.WAIVER_USED:
-        return "", first.line, first.text, first.sha256
-    return first.source, first.line, first.text, first.sha256
-
-
-def _why(recorded: Verdict | None, replayed: Verdict | None) -> str:
-    ours, theirs = _place(recorded), _place(replayed)
-    if ours is not None and theirs is not None and ours[3] and theirs[3] and ours[3] != theirs[3]:
-        return f"it used another copy: sha256 {ours[3][:12]}, replayed {theirs[3][:12]}"
-    if recorded is not None and recorded.reason in {Reason.ROBOTS_UNREACHABLE, Reason.LICENCE_UNKNOWN}:
-        return _HEADERS_MISSING
-    return ""
+def _missing(replayed: Replayed) -> dict[str, str]:
+    """Return for each rule whose evidence is not at hand why it is not."""
+    found: dict[str, str] = {}
+    if replayed.then.lists_missing:
+        found["piracy"] = replayed.then.lists_missing
+    if replayed.side is None:
+        later = REQUEST_RULES[REQUEST_RULES.index("robots") :]
+        return found | dict.fromkeys(later, f"its robots.txt: {NOT_ON_RECORD}")
+    for source in replayed.sources:
+        if source.words == NOT_ON_RECORD and source.what in _RULES_OF_FILES:
+            found[_RULES_OF_FILES[source.what]] = f"{source.url}: {NOT_ON_RECORD}"
+    return found
 
 
 def _compared(decided: Decided, replayed: Replayed) -> Decided:
-    """Compare a recorded decision with its replay, rule by rule."""
-    recorded = {verdict.rule: verdict for verdict in decided.verdicts}
-    again = {verdict.rule: verdict for verdict in replayed.assessment.verdicts}
-    left_out: list[str] = []
-    compared = [rule for rule in REQUEST_RULES if rule in recorded or rule in again]
-    if replayed.then.lists_missing and "piracy" in compared:
-        compared.remove("piracy")
-        left_out.append(f"piracy: {replayed.then.lists_missing}")
-        listed = recorded.get("piracy")
-        if listed is not None and not listed.action.passes:
-            return replace(decided, not_replayed=tuple(left_out))
-    foreign = [verdict for verdict in decided.verdicts if verdict.rule not in REQUEST_RULES]
-    if foreign:
-        # What a run refused for its own state came before or between the rules: they are compared as far as
-        # they were asked.
-        left_out += [
-            f"{one.rule}: {one.reason.value} comes from the run and not from evidence" for one in foreign
-        ]
-        compared = [rule for rule in compared if rule in recorded]
-    differences = tuple(
-        Difference(
-            rule=rule,
-            recorded=_words(recorded.get(rule)),
-            replayed=_words(again.get(rule)),
-            why=_why(recorded.get(rule), again.get(rule)),
-        )
-        for rule in compared
-        if (_words(recorded.get(rule)), _place(recorded.get(rule)))
-        != (_words(again.get(rule)), _place(again.get(rule)))
-    )
-    same = None if not compared else not differences
-    return replace(decided, same=same, differences=differences, not_replayed=tuple(left_out))
+    found = compare(decided.verdicts, replayed.assessment.verdicts, _missing(replayed))
+    return replace(decided, same=found.same, differences=found.differences, not_replayed=found.left_out)

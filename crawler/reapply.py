@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from crawler.decisionlog.selection import Selection
     from policies.vocabulary import Origin
 
-BATCH = 200  # records that are judged together: their origins are asked side by side
+BATCH = 1_000  # records that are judged together
+SIDE_BY_SIDE = 64  # origins or pages that are asked for at a time; each site's own pace holds besides
 REMEMBERED_ORIGINS = 10_000
 _ANSWERED = frozenset({RobotsAccess.RULES, RobotsAccess.UNAVAILABLE})
 _ERASED = Verdict(
@@ -103,6 +104,7 @@ class Reapply:
         self._told = told
         self._progress = progress
         self._sides: dict[Origin, SiteSide] = {}
+        self._asking = asyncio.Semaphore(SIDE_BY_SIDE)
         self._waived = _waived_requests(reader)
         self._before = {(one.segment, one.idx) for one in withdrawals(reader)}
         self._standing = Standing(
@@ -173,10 +175,11 @@ class Reapply:
         checkpoint = self._checkpoint
         if checkpoint.site_files is None or self._must_not_be_asked(origin):
             return
-        robots = await checkpoint.site_files.robots(origin)
-        files = None
-        if checkpoint.rights_files is not None and robots.file.access in _ANSWERED:
-            files = await checkpoint.rights_files.rights(origin)
+        async with self._asking:
+            robots = await checkpoint.site_files.robots(origin)
+            files = None
+            if checkpoint.rights_files is not None and robots.file.access in _ANSWERED:
+                files = await checkpoint.rights_files.rights(origin)
         if len(self._sides) >= REMEMBERED_ORIGINS:
             self._sides.clear()
         self._sides[origin] = SiteSide(readings=robots.readings, files=files)
@@ -230,7 +233,8 @@ class Reapply:
         request = Request(url, dont_filter=True, meta={"allow_offsite": True, "dont_merge_cookies": True})
         engine: Any = self._crawler.engine
         try:
-            response = await engine.download_async(request)
+            async with self._asking:
+                response = await engine.download_async(request)
         except SekishoSkip as skip:
             return () if skip.reason is Reason.JUDGED_ONLY else (skip.verdict,)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the page was not judged

@@ -49,7 +49,7 @@ _ANSWER = """
 SELECT stage, verdict, reason, status, error, ts_us, body_sha256, basis_sha256 FROM decisions
 WHERE segment = ? AND ref_idx = ? AND stage IN ('outcome', 'response')
 """
-_NOT_ON_RECORD = "the log holds no asking for it up to this time"
+NOT_ON_RECORD = "the log holds no asking for it up to this time"
 _TO = "redirects to "
 # Earlier askings of one address that are looked at for a copy that still served.
 _EARLIER = 8
@@ -162,7 +162,7 @@ class RecordedSites:
             newest = file if newest is None else with_last_good(newest, file, at_us)
             record = record or f"{segment}#{idx}"
         if newest is None:
-            return None, Source(what="robots.txt", url=url, words=_NOT_ON_RECORD)
+            return None, Source(what="robots.txt", url=url, words=NOT_ON_RECORD)
         source = Source(
             what="robots.txt",
             url=url,
@@ -192,7 +192,7 @@ class RecordedSites:
             return None, Source(what=Family.RSL.value, url=link.text, words=link.problem)
         file, source = self._rights_file(Family.RSL, link.url, at_us, run)
         if file is None:
-            file = not_asked(Family.RSL, link.url, _NOT_ON_RECORD, now_us=at_us, expires_at=at_us)
+            file = not_asked(Family.RSL, link.url, NOT_ON_RECORD, now_us=at_us, expires_at=at_us)
         return file, source
 
     def _rights_file(
@@ -200,7 +200,7 @@ class RecordedSites:
     ) -> tuple[RightsFile | None, Source]:
         askings = self._askings(RequestKind.SITE_FILE, url, at_us, run)
         if not askings:
-            return None, Source(what=family.value, url=url, words=_NOT_ON_RECORD)
+            return None, Source(what=family.value, url=url, words=NOT_ON_RECORD)
         segment, idx, *_ = askings[0]
         answer = self._answer(RequestKind.SITE_FILE, segment, idx, url)
         file = read_rights_answer(

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from policies.rules.judged_rows import EVIDENCE_LIMIT
 from policies.vocabulary import Action, Evidence, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -81,7 +83,8 @@ def withdrawal(
     """Return the verdicts of the decision that withdraws a record: the withdrawal, then what refuses.
 
     The first one's evidence names the record of the keeping (segment and index), its time in UTC microseconds
-    and the digest of the body that was kept. `withdrawn_record` reads it back.
+    and the digest of the body that was kept; behind it stands what refuses the page, so that whoever reads
+    the decision alone sees why. `withdrawn_record` reads the record back.
     """
     kept = Evidence(
         source="decision log",
@@ -90,7 +93,8 @@ def withdrawal(
         fetched_at=kept_us,
         note=f"{KEPT_BY}{run}",
     )
-    first = Verdict(rule=RULE, action=Action.SKIP, reason=Reason.WITHDRAWN, evidence=(kept,))
+    why = tuple(islice((shown for verdict in because for shown in verdict.evidence), EVIDENCE_LIMIT))
+    first = Verdict(rule=RULE, action=Action.SKIP, reason=Reason.WITHDRAWN, evidence=(kept, *why))
     return (first, *because)
 
 
