@@ -119,6 +119,7 @@ quiet(() => window.open("/open/window"));
 quiet(() => document.getElementById("ping").click());
 quiet(() => {{ const f = document.createElement("form"); f.method = "POST"; f.action = "/private/form"; document.body.append(f); f.submit(); }});
 quiet(() => {{ const f = document.createElement("iframe"); f.src = "/private/dynamic-frame"; document.body.append(f); }});
+quiet(() => fetch("/open/slow"));
 quiet(() => alert("stop"));
 quiet(() => confirm("stop"));
 quiet(() => {{ document.cookie = "script=1"; }});
