@@ -77,7 +77,10 @@ def prune_snapshots(folder: Path, *, keep: int = USUAL_KEEP, trial: bool = False
     `keep` below two, and ListError when `CURRENT` cannot be read: then nobody knows which one is in force.
     """
     if keep < LEAST_KEEP:
-        raise UsageError(f"{keep} snapshots to keep: the one in force and the one before it always stay")
+        raise UsageError(
+            f"{keep} snapshots to keep: at least {LEAST_KEEP} are needed, since the one in force and the one "
+            "before it always stay"
+        )
     clear_removed(folder)
     named = {store.read_current(folder): Fate.IN_FORCE}
     named = {store.read_previous(folder): Fate.BEFORE} | named

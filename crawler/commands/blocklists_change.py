@@ -12,14 +12,16 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from blocklists import store
-from blocklists.entry import Match
+from blocklists.entry import EntryAction, Match
 from blocklists.errors import ExitCode, ListError, UsageError
 from blocklists.formats.plain import parse_plain
+from blocklists.host import split_origin
 from blocklists.index import IndexChoice
 from blocklists.manifest import load_model
 from blocklists.overrides import OVERRIDES_FILE, OverrideFile, load_overrides
 from blocklists.refresh_sources import SOURCES, known_definitions, load_definitions
 from blocklists.refresh_store import compile_lists
+from blocklists.snapshot import load_snapshot
 from blocklists.store_prune import Fate, prune_snapshots
 from crawler.commands.blocklists import lists_keep
 from crawler.decisionlog.clock import SystemClock
@@ -99,10 +101,25 @@ def override(folder: Path, arguments: Namespace) -> int:
     _say(built)
     if not arguments.end:
         print(
-            f"{arguments.host} is free until {arguments.until}; every visit cites this override and what it "
-            f"suppresses. Tell the publisher, too: sekisho blocklists why {arguments.host}"
+            f"{arguments.host} is free until {arguments.until}, in crawls that are running too; every visit "
+            f"cites this override and what it suppresses. Tell the publisher, too: sekisho blocklists why "
+            f"{arguments.host}"
         )
+        _say_when_nothing_is_lifted(folder, arguments.host)
     return ExitCode.DONE
+
+
+def _say_when_nothing_is_lifted(folder: Path, target: str) -> None:
+    """Warn when no list names what was freed: perhaps another spelling was meant."""
+    url = f"http://{target}"
+    parts = split_origin(url)
+    if parts is None:
+        return
+    now_us = SystemClock().now_us()
+    hits = load_snapshot(folder, now_us=now_us).matcher.match(parts[1], now_us=now_us, url=url)
+    if all(hit.entry.action is EntryAction.OVERRIDE for hit in hits):
+        words = "no list names it; is another spelling meant? Hosts below it are free as well"
+        print(f"sekisho: {target}: {words}", file=sys.stderr)
 
 
 def _table(arguments: Namespace, before: str) -> str:

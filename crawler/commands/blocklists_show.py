@@ -128,13 +128,16 @@ def _status_rows(
                 "confirmed": _moment(age.confirmed_at) if age else None,
                 "age": age_words(age.confirmed_at, now_us) if age else None,
                 "next": _moment(due_at(state)) if state and fetched else None,
-                "note": _note(age, state),
+                "note": _note(folder, age, state, source.source_id),
             }
         )
     in_force = {source.source_id for source in snapshot.sources}
     for name, definition in definitions.items():
         if name not in in_force and definition.licence_accepted:
-            note = _note(None, states.get(name)) or "not fetched yet; run: sekisho blocklists refresh"
+            note = (
+                _note(folder, None, states.get(name), name)
+                or "not fetched yet; run: sekisho blocklists refresh"
+            )
             rows.append(
                 dict.fromkeys(STATUS_COLUMNS)
                 | {"list": name, "weight": definition.weight.value, "note": note}
@@ -142,13 +145,15 @@ def _status_rows(
     return rows
 
 
-def _note(age: Age | None, state: SourceState | None) -> str:
+def _note(folder: Path, age: Age | None, state: SourceState | None, name: str) -> str:
     notes = []
     if age is not None and age.freshness is not Freshness.FRESH:
         too_old = ", a crawl does not start" if age.freshness is Freshness.EXPIRED else ""
         notes.append(f"{age.freshness.value}{too_old}")
     if state is not None and state.held_sha256:
-        notes.append(f"held {state.held_sha256[:12]}: {state.problem}")
+        held = state.held_sha256[:12]
+        where = folder / store.HELD / f"{name}-{held}.list"
+        notes.append(f"held {held}: {state.problem}; to be reviewed: {where}")
     elif state is not None and state.failures:
         notes.append(f"failed {state.failures} times: {state.problem}")
     return "; ".join(notes)

@@ -120,7 +120,9 @@ def answer_text(answer: Answer) -> str:
     if not answer.rows:
         return f"{printable(answer.host)} is on no list."
     verdict = "is not visited" if answer.blocked else "is visited"
-    lines = [f"{printable(answer.host)} {verdict}: {len(answer.rows)} entries name it."]
+    count = len(answer.rows)
+    named = "1 entry names it" if count == 1 else f"{count} entries name it"
+    lines = [f"{printable(answer.host)} {verdict}: {named}."]
     if answer.note:
         lines.append(f"  {printable(answer.note)}")
     for row in answer.rows:

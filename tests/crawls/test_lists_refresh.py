@@ -312,4 +312,4 @@ def test_the_command_line_leaves_scrapy_alone_where_no_project_stands(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "x.bad.example is not visited: 1 entries name it." in done.stdout
+    assert "x.bad.example is not visited: 1 entry names it." in done.stdout
