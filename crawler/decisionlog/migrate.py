@@ -50,6 +50,8 @@ def migrate(url: str, custody: Custody, *, now_us: int) -> None:
     place = store.log_place(url)
     connection = _open(place)
     try:
+        if not connection.in_transaction():
+            connection.begin()  # alembic shall see a transaction, and leave it to us
         store.begin(connection)
         store.number_alone(connection)
         if isinstance(place, Server):

@@ -229,16 +229,23 @@ def as_owner() -> tuple[str, ...]:
     )
 
 
-def statements() -> tuple[str, ...]:
-    """Return everything, in order, for one transaction; running it again changes nothing that is there."""
+def owned_statements() -> tuple[str, ...]:
+    """Return what the owner does: tables, view, guards, policies and rights, as far as they are not there."""
     return (
-        *_roles(),
         *table_statements(schema.metadata.tables.values()),
         _FORMAT_ROW,
         schema.POSTGRES_VIEW,
         *guard_statements(),
         *_policies(),
         *_rights(),
+    )
+
+
+def statements() -> tuple[str, ...]:
+    """Return everything, in order, for one transaction; running it again changes nothing that is there."""
+    return (
+        *_roles(),
+        *owned_statements(),
         "RESET ROLE",
         _by_administrator(f"REVOKE {OWNER} FROM CURRENT_USER"),  # nobody is left in the owner's role
     )

@@ -71,9 +71,5 @@ def _upgrade_sqlite(connection: Connection) -> None:
 
 
 def _upgrade_postgres(connection: Connection) -> None:
-    for statement in postgres_setup.unlocked("meta", _FORMAT):
-        connection.exec_driver_sql(statement)
-    for statement in postgres_setup.statements():
+    for statement in (*postgres_setup.unlocked("meta", _FORMAT), *postgres_setup.owned_statements()):
         connection.exec_driver_sql(statement.replace("%", "%%"))
-    for statement in postgres_setup.as_owner():
-        connection.exec_driver_sql(statement)

@@ -18,6 +18,11 @@ RECORD = (
     "INSERT INTO record (segment_id, idx, ts_us, mono_ns, stage, verdict, reason, method, attempt, leaf_hash, context_id)"
     " VALUES ({segment}, {idx}, 1, 1, 'request', 'fetch', 'allowed', 'GET', 0, '\\x00', 1)"
 )
+COLUMNS = (
+    "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute a"
+    " JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'sekisho'::regnamespace AND a.attnum > 0"
+    " ORDER BY 1, a.attnum"
+)
 REFUSED = (errors.InsufficientPrivilege, errors.IntegrityError, errors.FeatureNotSupported)
 
 
@@ -157,9 +162,8 @@ def test_the_reader_reads_and_nothing_else(written, table):
 @pytest.mark.parametrize("table", ["record", "opening", "head", "document"])
 def test_the_pruner_deletes_nothing_that_the_registry_has_not_named(written, table):
     before = contents(written)
-    with written.connect("prune_login") as connection:
-        with suppress(errors.IntegrityError):
-            assert connection.execute(f"DELETE FROM {table}").rowcount == 0, "row security shows it none"
+    with written.connect("prune_login") as connection, suppress(errors.IntegrityError):
+        assert connection.execute(f"DELETE FROM {table}").rowcount == 0, "row security shows it none"
     assert contents(written) == before
 
 
@@ -238,8 +242,7 @@ def test_the_printed_script_sets_up_what_the_command_sets_up(postgres, template)
     with postgres.admin(name) as connection:
         connection.execute(script())
     shape = (
-        "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute a"
-        " JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'sekisho'::regnamespace AND a.attnum > 0 ORDER BY 1, a.attnum",
+        COLUMNS,
         "SELECT tgname, tgenabled, tgtype, prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid ORDER BY 1",
         "SELECT tablename, policyname, cmd, qual, with_check FROM pg_policies ORDER BY 1, 2",
         "SELECT relname, relacl::text, relforcerowsecurity FROM pg_class WHERE relnamespace = 'sekisho'::regnamespace ORDER BY 1",
