@@ -1,7 +1,7 @@
 """Export, verify or show the decision log; show its head and its keys.
 
-Results go to standard output, everything else to standard error. Only `init`, `migrate` and `key rotate`
-write to a log.
+Results go to standard output, everything else to standard error. Only `init`, `migrate`, `erase`,
+`key rotate` and, to record it, `export --package` write to a log.
 Exit codes: 0 done; 2 usage; 4 something was changed or is missing; 5 the log cannot be read;
 6 something cannot be verified here.
 """
@@ -10,23 +10,28 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode
 from crawler.decisionlog import command_keys, command_proof, command_setup
+from crawler.decisionlog.command_anchor import anchor
 from crawler.decisionlog.command_erase import erase_url
+from crawler.decisionlog.command_export import add_export
 from crawler.decisionlog.command_lookup import show_lookup
-from crawler.decisionlog.export import Exporter
 from crawler.decisionlog.location import DEFAULT, log_url
+from crawler.decisionlog.package.verify import verify_package
 from crawler.decisionlog.reader import LogReader
-from crawler.decisionlog.selection import add_selection, selection_of
 from crawler.decisionlog.show import show_log, show_record, show_run
+from crawler.decisionlog.timestamps import load_roots
 from crawler.decisionlog.verify import verify_log
 from crawler.decisionlog.verify_text import verify_output
 from policies.console import OutputFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from crawler.decisionlog.place import LogPlace
 
     Actions = argparse._SubParsersAction["_Parser"]  # noqa: SLF001 - argparse gives its type no other name
 
@@ -43,11 +48,14 @@ EXAMPLES = (
     "sekisho log prove --host example.org --segment 8d7d5a5e     # … that it was there, or was not",
     "sekisho log check record.proof --key VKEY                   # what does this prove?",
     "sekisho log erase https://example.org/~name --basis 'request 17' --actor compliance   # preview",
+    "sekisho log anchor --tsa https://tsa.example/ --tsa-roots tsa.pem   # attested by others; 75: try later",
     "sekisho log head > 2026-11.checkpoint                       # what to publish, or to deposit elsewhere",
     "sekisho log key show                                        # every key that ever signed",
     "sekisho log key rotate --new-key-file new.key --why 'yearly change'",
     "sekisho log export --host example.org --verdict skip        # what was refused there, and why",
     "sekisho log export --format csv --from 2026-11-01 > november.csv",
+    "sekisho log export --package DIR                            # all of it, for a court or an archive",
+    "sekisho log verify --export DIR --key VKEY --known-checkpoint FILE",
     *command_setup.EXAMPLES,
 )
 
@@ -73,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_signing(commands, log)
     _add_asking(commands, log)
     _add_erasing(commands, log)
+    _add_anchoring(commands, log)
     _add_setup(commands, log)
 
 
@@ -82,14 +91,16 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_reading(commands: Actions, log: _Parser) -> None:
-    export = commands.add_parser("export", parents=[log], help="one decision a line", allow_abbrev=False)
-    export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="default: jsonl")
-    add_selection(export)
-    export.set_defaults(handler=_export)
+    add_export(
+        commands.add_parser(
+            "export", parents=[log], help="decisions as lines, or a package", allow_abbrev=False
+        )
+    )
 
     verify = commands.add_parser(
         "verify", parents=[log], help="recompute every leaf, root and digest", allow_abbrev=False
     )
+    verify.add_argument("--export", metavar="DIR", help="verify this export package instead of a log")
     verify.add_argument(
         "--known-checkpoint",
         action="append",
@@ -103,6 +114,16 @@ def _add_reading(commands: Actions, log: _Parser) -> None:
         default=[],
         metavar="VKEY",
         help="a key that must have signed, or a file with it",
+    )
+    verify.add_argument(
+        "--tsa-roots", metavar="FILE", help="PEM certificates to check the log's timestamps against"
+    )
+    verify.add_argument(
+        "--witness-key",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="the key of a witness that you trust",
     )
     _add_format(verify)
     verify.set_defaults(handler=_verify)
@@ -174,6 +195,25 @@ def _add_asking(commands: Actions, log: _Parser) -> None:
     check.set_defaults(handler=command_proof.check_proof)
 
 
+def _add_anchoring(commands: Actions, log: _Parser) -> None:
+    anchored = commands.add_parser(
+        "anchor", parents=[log], help="have the newest checkpoint attested by others", allow_abbrev=False
+    )
+    anchored.add_argument("--tsa", action="append", default=[], metavar="URL", help="an RFC 3161 authority")
+    anchored.add_argument(
+        "--tsa-roots", metavar="FILE", help="PEM certificates that its answers must lead to"
+    )
+    anchored.add_argument(
+        "--witness",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("URL", "VKEY"),
+        help="a C2SP witness: its submission prefix and its verifier key",
+    )
+    anchored.set_defaults(handler=anchor)
+
+
 def _add_erasing(commands: Actions, log: _Parser) -> None:
     erased = commands.add_parser(
         "erase", parents=[log], help="remove a URL, with an entry that says so", allow_abbrev=False
@@ -239,28 +279,6 @@ def _rotate(arguments: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _export(arguments: argparse.Namespace) -> int:
-    with _open(arguments) as reader:
-        return _export_from(reader, arguments)
-
-
-def _export_from(reader: LogReader, arguments: argparse.Namespace) -> int:
-    exporter = Exporter(reader)
-    records = selection_of(arguments).records(reader)
-    lines = exporter.csv(records) if arguments.format == "csv" else exporter.jsonl(records)
-    out = sys.stdout.buffer
-    for line in lines:
-        out.write(line.encode("utf-8", "backslashreplace"))
-    out.flush()
-    if exporter.missing:
-        print(
-            f"sekisho: {exporter.missing} decisions have lost their evidence; run `sekisho log verify`",
-            file=sys.stderr,
-        )
-        return ExitCode.TAMPERED
-    return ExitCode.DONE
-
-
 def _progress() -> Callable[[int], None]:
     """Return what shows the number of verified records on a terminal."""
 
@@ -273,10 +291,20 @@ def _progress() -> Callable[[int], None]:
 def _verify(arguments: argparse.Namespace) -> int:
     known = command_keys.known_checkpoints(arguments.known_checkpoint)
     trusted = command_keys.trusted_keys(arguments.key)
+    witnesses = command_keys.trusted_keys(arguments.witness_key)
+    roots = load_roots(Path(arguments.tsa_roots)) if arguments.tsa_roots else []
     watched = sys.stderr.isatty()
-    with _open(arguments) as reader:
-        report = verify_log(reader, _progress() if watched else None, known=known, trusted=trusted)
-        if watched:
-            print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
-        print(verify_output(reader.path, report, OutputFormat(arguments.format)))
+    progress = _progress() if watched else None
+    if arguments.export is not None:
+        place: LogPlace = Path(arguments.export)
+        report = verify_package(Path(arguments.export), progress, known=known, trusted=trusted)
+    else:
+        with _open(arguments) as reader:
+            place = reader.path
+            report = verify_log(
+                reader, progress, known=known, trusted=trusted, roots=roots, witnesses=witnesses
+            )
+    if watched:
+        print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
+    print(verify_output(place, report, OutputFormat(arguments.format)))
     return report.exit_code

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from crawler.decisionlog import encoding, schema, store
+from crawler.decisionlog.anchors import verify_anchors
 from crawler.decisionlog.custody import CheckpointFile, Custody
 from crawler.decisionlog.errors import IntegrityError, LogError
+from crawler.decisionlog.export import rfc3339
 from crawler.decisionlog.findings import Findings, Problem, VerifyReport
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import KnownCheckpoint, RegistryCheck, RegistryState
@@ -34,6 +36,8 @@ from crawler.decisionlog.verify_told import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from cryptography.x509 import Certificate
 
     from crawler.decisionlog.findings import SegmentReport
     from crawler.decisionlog.notes import VerifierKey
@@ -122,11 +126,14 @@ def verify_log(
     *,
     known: Sequence[KnownCheckpoint] = (),
     trusted: Sequence[VerifierKey] = (),
+    roots: Sequence[Certificate] = (),
+    witnesses: Sequence[VerifierKey] = (),
 ) -> VerifyReport:
     """Verify the whole log and return what was found. `progress` gets the number of records so far.
 
     `known` are checkpoints that were kept outside, beside the one that the log's writers keep themselves.
-    `trusted` are keys of which one must have signed. Damage that keeps the database itself from reading on
+    `trusted` are keys of which one must have signed; `roots` and `witnesses` are those against which
+    timestamps and cosignatures in the log are checked. Damage that keeps the database itself from reading on
     becomes a finding too. Raises LogError when the log cannot be opened or stays locked.
     """
     known = (*known, *checkpoints_beside(reader))
@@ -137,6 +144,7 @@ def verify_log(
     verification = _Verification(reader, raw, findings)
     try:
         verification.run(progress, known, trusted)
+        verification.check_anchors(roots, witnesses)
     except store.errors() as error:
         explained = store.explain(error, reader.path, "read")
         if not isinstance(explained, IntegrityError):
@@ -196,6 +204,22 @@ class _Verification:
         self._documents.run()
         if self._state.origin:
             self._say_what_is_proved()
+
+    def check_anchors(self, roots: Sequence[Certificate], witnesses: Sequence[VerifierKey]) -> None:
+        """Check what others attested of the log's checkpoints."""
+        if self._reader.format == schema.FORMAT_1:
+            return
+        checked = verify_anchors(self._reader, roots, witnesses, self._findings)
+        if checked.newest is not None:
+            self._notes.append(
+                f"{checked.held} attestations by others hold; the newest, by {checked.newest.name}, is of"
+                f" {checked.newest.size} entries of the registry at {rfc3339(checked.newest.time_us)}"
+            )
+        if checked.unchecked:
+            self._notes.append(
+                f"{checked.unchecked} attestations by others were not checked:"
+                " give --tsa-roots or --witness-key"
+            )
 
     def _say_what_is_proved(self) -> None:
         state = self._state

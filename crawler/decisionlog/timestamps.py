@@ -1,0 +1,113 @@
+"""RFC 3161 timestamps of checkpoints: asked of an authority, checked against roots that the reader trusts.
+
+A token says that the note existed at its time; with the authority's word, history from before cannot be made
+anew, not even with the log's own key. The token is checked as of its own time, so that it stays valid when
+the authority's certificate has ended (RFC 3161 section 4.3). Needs the extra `anchors`; below 1.0.5 its
+library checks too little (CVE-2025-52556).
+
+Builds and checks octets; sends nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+
+from blocklists.errors import UsageError
+from crawler.decisionlog.errors import LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+QUERY_TYPE: Final = "application/timestamp-query"
+REPLY_TYPE: Final = "application/timestamp-reply"
+LONGEST_REPLY: Final = 64 * 1024
+_TOLERANCE_S: Final = 300  # clocks of a log and of an authority differ
+
+
+class TimestampError(LogError):
+    """An authority's answer is no timestamp of what was asked, or not by whom is trusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request for a timestamp of a message, and the octets to send."""
+
+    message: bytes
+    octets: bytes
+    nonce: int | None
+
+
+def _library() -> Any:  # noqa: ANN401 - the module, which is there with the extra only
+    try:
+        return importlib.import_module("rfc3161_client")
+    except ImportError:
+        raise UsageError("timestamps need: pip install 'sekisho[anchors]'") from None
+
+
+def question(message: bytes) -> Question:
+    """Return a request for a timestamp of the message, with a nonce and asking for certificates."""
+    library = _library()
+    request = (
+        library.TimestampRequestBuilder()
+        .data(message)
+        .hash_algorithm(library.HashAlgorithm.SHA256)
+        .nonce(nonce=True)
+        .cert_request(cert_request=True)
+        .build()
+    )
+    return Question(message=message, octets=request.as_bytes(), nonce=request.nonce)
+
+
+def load_roots(path: Path) -> list[x509.Certificate]:
+    """Return the certificates in a PEM file. Raises UsageError."""
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} holds no certificates in PEM: {error}") from error
+
+
+def check(
+    reply: bytes,
+    message: bytes,
+    roots: Sequence[x509.Certificate],
+    *,
+    nonce: int | None = None,
+    not_before_us: int | None = None,
+) -> int:
+    """Return the time of a timestamp of the message (UTC, microseconds). Raises TimestampError.
+
+    `not_before_us` is when the message was made: an earlier timestamp cannot be true.
+    """
+    library = _library()
+    try:
+        response = library.decode_timestamp_response(reply)
+        builder = library.VerifierBuilder(roots=list(roots), nonce=nonce)
+        builder.build().verify_message(response, message)
+        time_us = int(response.tst_info.gen_time.timestamp() * 1_000_000)
+        _check_usage(response)
+    except (ValueError, TypeError, KeyError, library.VerificationError) as error:
+        raise TimestampError(f"no timestamp of this: {' '.join(str(error).split())[:300]}") from error
+    if not_before_us is not None and time_us < not_before_us - _TOLERANCE_S * 1_000_000:
+        raise TimestampError("its time lies before what it is a timestamp of")
+    return time_us
+
+
+def _check_usage(response: Any) -> None:  # noqa: ANN401 - of the library
+    """See that a certificate in the answer is for timestamps, and for nothing else (RFC 3161 section 2.3)."""
+    certificates = [x509.load_der_x509_certificate(octets) for octets in response.signed_data.certificates]
+    for certificate in certificates:
+        try:
+            usage = certificate.extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE)
+        except x509.ExtensionNotFound:
+            continue
+        if usage.critical and list(cast("x509.ExtendedKeyUsage", usage.value)) == [
+            ExtendedKeyUsageOID.TIME_STAMPING
+        ]:
+            return
+    raise TimestampError("no certificate in the answer is for timestamps alone")
