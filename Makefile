@@ -41,6 +41,7 @@ bench: $(VENV)/.test ## figures: crawl ratio against stock Scrapy, pace, log, ru
 	@$(BIN)/python tests/benchmarks/bench_pace.py
 	@$(BIN)/python tests/benchmarks/bench_log.py
 	@$(BIN)/python tests/benchmarks/bench_response_rules.py
+	@$(BIN)/python tests/benchmarks/bench_paywall.py
 
 clean: ## remove what was built and set up
 	@rm -rf $(VENV) $(OUT) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
