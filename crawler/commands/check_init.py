@@ -106,6 +106,7 @@ name = {_quoted(operator)}
 url = {_quoted(_site(page))}
 
 # Where a site owner reaches a person: a page about the crawler, and a form (url) or an e-mail address.
+# Also for those whose site a block list names wrongly.
 [contact]
 info_page = {_quoted(page)}
 url = {_quoted(page)}
