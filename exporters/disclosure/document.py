@@ -255,6 +255,7 @@ def build_disclosure(
         items=items,
         eu_items=eu_items,
         claims=judge_claims(log, scope, policies=policies, headers=headers, published=published, bases=bases),
+        waivers=waivers_used(log, scope, bases),
         policies=policies,
         lists=lists,
         list_events=list_record.events,
