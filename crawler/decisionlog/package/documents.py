@@ -19,7 +19,7 @@ from crawler.decisionlog.reader import unpack_body
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from crawler.decisionlog.package.folder import PackageFolder
@@ -45,7 +45,7 @@ class NeededDocuments:
     def __exit__(self, *_: object) -> None:
         self._database.close()
 
-    def add(self, records: dict[str, Any]) -> None:
+    def add(self, records: Mapping[str, Sequence[Any]]) -> None:
         """Note what the records of a page need."""
         if self.all:
             return

@@ -132,7 +132,7 @@ class PackageFolder:
         """Write one gzip file; the same content gives the same octets."""
         with (
             self.file(name) as file,
-            gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as zipped,  # type: ignore[arg-type] # enough of a file
+            gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as zipped,
         ):
             yield zipped
 

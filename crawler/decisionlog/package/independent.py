@@ -1,95 +1,58 @@
-#!/usr/bin/env python3
 """Verify a crawler's decision log: an export package of JSON lines, or a SQLite database.
 
-    python3 verify.py FOLDER_OR_DATABASE [--vkey VKEY]... [--checkpoint FILE]...
+    python3 verify.py FOLDER_OR_DATABASE [VKEY | FILE_WITH_CHECKPOINT]...
 
 Standard library only, no network; written from the format's description, sharing no code with the software
 that writes it. Recomputes all but the sums by host. Exit: 0 well, 4 changed or missing, 6 not verifiable.
 """
 
-# ruff: noqa: D103, T201, S608 - one page to read; it prints; table names are its own
 # fmt: off
-import argparse
-import base64
-import gzip
-import hashlib
-import json
-import sqlite3
-import struct
-import sys
-import zlib
+import base64, gzip, hashlib, json, sqlite3, sys, zlib
+from functools import reduce
 from pathlib import Path
-from typing import Any
-from uuid import UUID
 
-FOUND: list[str] = []  # what is wrong
-OPEN: list[str] = []  # what could not be verified
-HEX = {"url_commit", "parent_commit", "basis_sha256", "body_sha256", "policy_sha256", "blocklist_sha256",
-       "nonce", "root", "salt", "sha256", "url_octets", "parent_url_octets"}
+FOUND, OPEN = [], []  # what is wrong, and what could not be verified
+OCTETS = ("sha256", "_commit", "_octets", "root", "salt", "nonce", "body")  # ends of names: hex in JSON
 
-def sha(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def sha(data): return hashlib.sha256(data).digest()
 
 # 1. The Merkle tree of RFC 6962: a stack of the roots of perfect subtrees, largest first.
-
-def grow(stack: list[bytes], size: int, leaf: bytes) -> None:
-    """Append a leaf hash to a tree of `size` leaves."""
+def grow(stack, size, leaf):  # append a leaf hash to a tree of `size` leaves
     stack.append(leaf)
     while size & 1:
         right, left = stack.pop(), stack.pop()
         stack.append(sha(b"\x01" + left + right))
         size >>= 1
 
-def root_of(stack: list[bytes]) -> bytes:
-    node = stack[-1] if stack else sha(b"")
-    for left in stack[-2::-1]:
-        node = sha(b"\x01" + left + node)
-    return node
+def root_of(stack): return reduce(lambda a, b: sha(b"\x01" + b + a), stack[::-1]) if stack else sha(b"")
 
-# 2. The bytes of a record: a label, then tagged fields; 0 NULL, 1 integer, 2 text, 3 octets.
+# 2. The octets of records and of segments: tagged fields, 0 NULL, 1 integer, 2 text, 3 octets.
+RECORD = """1schema 3uuid 1idx 1ts_us 1mono_ns 2agent 3policy_sha256 3blocklist_sha256 2stage 2verdict 2reason
+    2kind 2method 2host 2domain 3url_commit 3parent_commit 3basis_sha256 1ref_idx 1attempt 1status 1size
+    3body_sha256 2media_type 2error"""
 
-def field(value: Any, tag: int = 3) -> bytes:
+def fields(names, row): return b"".join(field(int(each[0]), row[each[1:]]) for each in names.split())
+
+def field(tag, value):
     if value is None:
         return b"\0"
-    return bytes([tag]) + (struct.pack(">q", value) if tag == 1 else struct.pack(">I", len(value)) + value)
-
-def fields(row: Any, tag: int, *names: str) -> bytes:
-    return b"".join(field(row[name], tag) for name in names)
-
-def leaf_of(uuid: bytes, row: Any) -> bytes:
-    return sha(b"\0sekisho.record\0" + field(1, 1) + field(uuid) + fields(row, 1, "idx", "ts_us", "mono_ns")
-        + fields(row, 2, "agent") + fields(row, 3, "policy_sha256", "blocklist_sha256")
-        + fields(row, 2, "stage", "verdict", "reason", "kind", "method", "host", "domain")
-        + fields(row, 3, "url_commit", "parent_commit", "basis_sha256")
-        + fields(row, 1, "ref_idx", "attempt", "status", "size")
-        + fields(row, 3, "body_sha256") + fields(row, 2, "media_type", "error"))
-
-def uuid_of(s: Any) -> bytes:
-    """Return the UUID that commits to a segment's row."""
-    raw = bytearray(sha(b"sekisho.segment\0" + field(1, 1) + fields(s, 1, "id") + fields(s, 2, "run_id", "agent")
-                        + fields(s, 1, "opened_us") + fields(s, 3, "nonce"))[:16])
-    raw[6], raw[8] = raw[6] & 15 | 128, raw[8] & 63 | 128
-    return bytes(raw)
+    body = value.to_bytes(8, "big", signed=True) if tag == 1 else len(value).to_bytes(4, "big") + value
+    return bytes([tag]) + body
 
 # 3. Ed25519 (RFC 8032) and C2SP signed notes. A point is X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z.
-
 P, Q = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
-Point = tuple[int, int, int, int]
 
-def plus(a: Point, b: Point) -> Point:
+def plus(a, b):
     e, f = (a[1] - a[0]) * (b[1] - b[0]), (a[1] + a[0]) * (b[1] + b[0])
     g, h = 2 * a[3] * b[3] * D, 2 * a[2] * b[2]
     return (f - e) * (h - g) % P, (h + g) * (f + e) % P, (h - g) * (h + g) % P, (f - e) * (f + e) % P
 
-def times(n: int, point: Point) -> Point:
-    total = (0, 1, 1, 0)
-    for bit in f"{n:b}":
-        total = plus(total, total)
-        total = plus(total, point) if bit == "1" else total
-    return total
+def times(n, point):
+    half = times(n >> 1, plus(point, point)) if n else (0, 1, 1, 0)
+    return plus(half, point) if n & 1 else half
 
-def point(raw: bytes) -> Point:
+def point(raw):
     y = int.from_bytes(raw, "little") & 2**255 - 1
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
@@ -99,38 +62,139 @@ def point(raw: bytes) -> Point:
     x = x if x & 1 == raw[31] >> 7 else P - x
     return x, y, 1, x * y % P
 
-def is_signed(key: bytes, text: bytes, signature: bytes) -> bool:
-    s, base = int.from_bytes(signature[32:], "little"), point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
-    h = int.from_bytes(hashlib.sha512(signature[:32] + key + text).digest(), "little") % Q
-    a, b = times(s, base), plus(point(signature[:32]), times(h, point(key)))
-    return len(signature) == 64 and s < Q and (a[0] * b[2] - b[0] * a[2]) % P == 0 == (a[1] * b[2] - b[1] * a[2]) % P
+def is_signed(key, text, raw):
+    s, base = int.from_bytes(raw[32:], "little"), point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
+    h = int.from_bytes(hashlib.sha512(raw[:32] + key + text).digest(), "little") % Q
+    a, b = times(s % Q, base), plus(point(raw[:32]), times(h, point(key)))
+    return s < Q and len(raw) == 64 and not any((a[i] * b[2] - b[i] * a[2]) % P for i in (0, 1))
 
-def key_of(vkey: str) -> tuple[tuple[str, bytes], bytes]:
+def key_of(vkey):
     name, key_id, encoded = vkey.strip().split("+", 2)
     raw = base64.b64decode(encoded, validate=True)
     if len(raw) != 33 or raw[0] != 1 or sha(name.encode() + b"\n" + raw)[:4].hex() != key_id:
         raise ValueError(f"{vkey} is no Ed25519 verifier key")
     return (name, bytes.fromhex(key_id)), raw[1:]
 
-def read_note(note: bytes, keys: dict[tuple[str, bytes], bytes]) -> tuple[str, int, bytes]:
-    """Return origin, size and root; of the known keys one must have signed, and none wrongly."""
+def read_note(note, keys):  # size and root of a checkpoint that a key has signed, and none wrongly
     text, _, lines = note.decode().rpartition("\n\n")
     split = [line.removeprefix("\u2014 ").split(" ") for line in lines.removesuffix("\n").split("\n")]
     named = [(name, base64.b64decode(encoded, validate=True)) for name, encoded in split]
-    checks = [is_signed(keys[name, raw[:4]], f"{text}\n".encode(), raw[4:]) for name, raw in named if (name, raw[:4]) in keys]
-    if not checks or not all(checks):
-        raise ValueError("no known key signed it, or a signature is wrong")
+    known = [(keys[name, raw[:4]], raw[4:]) for name, raw in named if (name, raw[:4]) in keys]
+    if not known or not all(is_signed(key, f"{text}\n".encode(), raw) for key, raw in known):
+        raise ValueError("a checkpoint is signed by no known key, or a signature is wrong")
     origin, size, root = text.split("\n")
     return origin, int(size), base64.b64decode(root, validate=True)
 
-# 4. A package becomes a database with the tables of a log, when its files are those of its lists.
+# 4. A log is a SQLite database, or a package: a dictionary from tables to files.
+def package(folder):
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    for each in manifest["files"]:
+        if sha((folder / each["path"]).read_bytes()).hex() != each["sha256"]:
+            FOUND.append(f"{each['path']} has another SHA-256 than the manifest says")
+    log = {each: folder / f"{each}s.jsonl" for each in "segment context head document checkpoint".split()}
+    log |= {("record", part["number"]): folder / (part["records"] or "-") for part in manifest["segments"]}
+    log |= {("opening", part["number"]): folder / (part["urls"] or "-") for part in manifest["segments"]}
+    return log | {"registry": folder / "registry.jsonl", "manifest": manifest}
 
-def load(folder: Path) -> tuple[sqlite3.Connection, bool]:
-    db, manifest = sqlite3.connect(""), json.loads((folder / "manifest.json").read_bytes())
-    listed = [(line[66:], line[:64]) for line in (folder / "SHA256SUMS").read_text().splitlines()]
-    for path, digest in listed + [(each["path"], each["sha256"]) for each in manifest["files"]]:
-        if not (folder / path).is_file() or sha((folder / path).read_bytes()).hex() != digest:
-            FOUND.append(f"{path} is missing, or its octets have another SHA-256")
-    files = [(table, f"{table}s.jsonl", 0) for table in ("segment", "context", "head", "document", "checkpoint")]
-    for part in manifest["segments"]:
-        files += [(table, part[f"{table}s"], part["number"]) for table in ("record", "url") if part[f"{table}s"]]
+def rows(log, table, segment=0):  # of a table, or of a segment in it, in order of keys; texts are UTF-8
+    if not isinstance(log, dict):
+        log.text_factory, where = bytes, f"WHERE segment_id = {segment}" if segment else ""
+        found = log.execute(f"SELECT * FROM {table} {where} ORDER BY 1, 2")
+        yield from (dict(zip([each[0] for each in found.description], row, strict=True)) for row in found)
+    elif (path := log[(table, segment) if segment else table]).is_file():
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            for idx, line in enumerate(file):
+                row = {"idx": idx, "body": line[:-1].hex()} if table == "registry" else json.loads(line)
+                for name in [name for name in row if isinstance(row[name], str)]:
+                    octets = bytes.fromhex(row[name]) if name.endswith(OCTETS) else row[name].encode()
+                    row[name.removesuffix("_octets")] = octets
+                yield row
+
+def check_registry(log, given, known):  # returns what it says of each segment
+    told, stack, named, ever, last, size = {}, [], {}, dict(given), 0, 0
+    notes = {int(row["note"].split(b"\n")[1]): row["note"] for row in rows(log, "checkpoint")}
+    outside, newest = {int(note.split(b"\n")[1]): note for note in known}, max(notes, default=0)
+    for size, row in enumerate(rows(log, "registry"), 1):
+        leaf, own = json.loads(row["body"]), notes.pop(size, None)
+        told.setdefault(leaf.get("segment"), []).append(leaf)
+        grow(stack, size - 1, sha(b"\0sekisho.registry\0" + row["body"]))
+        if not row["idx"] == leaf["idx"] == size - 1 or leaf["ts_us"] < last:
+            FOUND.append(f"registry entry {row['idx']} is out of order")
+        if leaf["kind"] in {"key_add", "key_retire"}:
+            name, ever[name] = key_of(leaf["vkey"])
+            named = {each: ever[each] for each in (*named, name) if each != name or leaf["kind"] == "key_add"}
+        last, head = leaf["ts_us"], (told[None][0]["origin"], size, root_of(stack))
+        again = own if given and size == newest else None
+        for note, keys in ((own, named), (again, given), (outside.pop(size, None), ever)):
+            if note is not None and read_note(note, keys) != head:
+                FOUND.append(f"the checkpoint of size {size} is not one of this registry")
+    if notes or newest != size or (outside and not isinstance(log, dict)):
+        FOUND.append(f"the registry has {size} entries, and there are checkpoints of other sizes")
+    if len(outside) == len(known) or not given:
+        OPEN.append("give a key from elsewhere, and a checkpoint that was kept elsewhere")
+    return told
+
+def check_segment(log, segment, told, claims, contexts, documents):  # claims: size with a root or a time
+    name, stack, asked = segment["uuid"].decode(), [], {None}
+    row = fields("1schema_ver 1id 2run_id 2agent 1opened_us 3nonce", segment)
+    uuid = bytearray(sha(b"sekisho.segment\0" + row)[:16])
+    uuid[6], uuid[8] = uuid[6] & 15 | 128, uuid[8] & 63 | 128
+    erased = {leaf["idx_erased"] for leaf in told if "idx_erased" in leaf}
+    facts = {(0, sha(b"")), (0, segment["opened_us"]), (0, 0)}  # what can be said of sizes, and is true
+    sizes, openings = {size for size, _ in claims}, rows(log, "opening", segment["id"])
+    opening = next(openings, None)
+    for size, record in enumerate(rows(log, "record", segment["id"]), 1):
+        record |= contexts[record["context_id"]] | {"schema": 1, "uuid": bytes(uuid)}
+        leaf, here = sha(b"\0sekisho.record\0" + fields(RECORD, record)), record["idx"]
+        needed = {record[each] for each in ("policy_sha256", "blocklist_sha256", "basis_sha256")}
+        needed |= {record["body_sha256"]} if record["stage"] == b"run" else set()
+        good = here == size - 1 and record.get("leaf_hash", leaf) == leaf
+        good = good and needed <= documents and record["ref_idx"] in asked
+        if opening and opening["idx"] == here:
+            for text, commit in (("url", "url_commit"), ("parent_url", "parent_commit")):
+                opened = opening[text] is not None and text.encode() + b"\0" + opening["salt"] + opening[text]
+                good = good and record[commit] == (sha(opened) if opened else None)
+            opening = next(openings, None)
+        elif here not in erased:
+            good = good and record["url_commit"] is None is record["parent_commit"]
+        if not good:
+            FOUND.append(f"{name}#{here}: changed, out of order, or without its URL, evidence or request")
+        asked |= {here} if record["stage"] == b"request" else set()
+        grow(stack, size - 1, leaf)
+        facts |= {(size, root_of(stack)), (size, record["ts_us"]), (size, size)} if size in sizes else set()
+    if name.replace("-", "") != uuid.hex() or opening or not claims <= facts:
+        FOUND.append(f"{name}: its records do not fit its row, its heads, its seal or its URLs")
+
+def verify(path, *others):
+    files, documents = [each for each in others if Path(each).is_file()], {None}
+    log = package(path) if path.is_dir() else sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    about = log["manifest"] if path.is_dir() else {"encoding": "jsonl", "whole": True}
+    for row in rows(log, "document"):
+        name = row["sha256"].hex()
+        body = row["body"] if "body" in row else (path / "documents" / name[:2] / name).read_bytes()
+        documents.add(sha(zlib.decompress(body) if row.get("codec") == b"zlib" else body))
+        if row["sha256"] not in documents:
+            FOUND.append(f"document {name} was changed")
+    keys = dict(map(key_of, set(others) - set(files)))
+    told = check_registry(log, keys, [Path(each).read_bytes() for each in files])
+    contexts, segments = {row["id"]: row for row in rows(log, "context")}, list(rows(log, "segment"))
+    heads = [(h["segment_id"], h["size"], h[each]) for h in rows(log, "head") for each in ("root", "ts_us")]
+    missing = {each.encode() for each in told if each} ^ {row["uuid"] for row in segments}
+    if about["whole"] and missing or about["encoding"] != "jsonl":
+        (FOUND if missing else OPEN).append("segments are missing, or are no JSON lines")
+    for row in segments if about["encoding"] == "jsonl" else ():
+        leaves = told.get(row["uuid"].decode(), [])
+        claims = {head[1:] for head in heads if head[0] == row["id"]}
+        claims |= {(leaf["size"], bytes.fromhex(leaf["root"])) for leaf in leaves if "root" in leaf}
+        kinds, seal = {leaf["kind"] for leaf in leaves}, {row["size"], row["root"], row["sealed_us"]}
+        claims |= {(row["size"], each) for each in seal if "segment_seal" in kinds or seal != {None}}
+        if "prune_done" not in kinds:
+            check_segment(log, row, leaves, claims, contexts, documents)
+
+if __name__ == "__main__":
+    try:
+        verify(Path(sys.argv[1]), *sys.argv[2:])
+    except Exception as error:
+        FOUND.append(f"this is nothing that is written so: {error!r}")
+    print(*(f"FOUND {each}" for each in FOUND), *(f"NOT VERIFIED {each}" for each in OPEN), sep="\n")
+    sys.exit(4 if FOUND else 6 if OPEN else 0)

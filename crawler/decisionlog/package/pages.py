@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crawler.decisionlog.verify_source import OPENINGS_SQL, RECORD_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from crawler.decisionlog.session import Session
 
@@ -35,7 +35,7 @@ class ExportPage:
     Texts are octets.
     """
 
-    records: dict[str, Sequence[Any]]
+    records: Mapping[str, Sequence[Any]]
     openings: list[tuple[Any, ...]]
     withheld: list[tuple[Any, ...]]
 

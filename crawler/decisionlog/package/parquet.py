@@ -32,14 +32,14 @@ _SALT: Final = 16
 def load_pyarrow() -> tuple[Any, Any]:
     """Return the modules pyarrow and pyarrow.parquet. Raises PackageError when they are not installed."""
     try:
-        import pyarrow  # noqa: PLC0415 - an extra: 100 MB that only exports need
-        import pyarrow.parquet  # noqa: PLC0415 - as above
+        import pyarrow as pa  # noqa: PLC0415 - an extra: 100 MB that only exports need
+        import pyarrow.parquet as pq  # noqa: PLC0415 - as above
     except ImportError as error:
         raise PackageError(
             f"Parquet needs pyarrow, which is not installed ({error}): `pip install 'sekisho[parquet]'`,"
-            " or use --package-format jsonl"
+            " or use --format jsonl"
         ) from error
-    return pyarrow, pyarrow.parquet
+    return pa, pq
 
 
 def _field_type(pa: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -69,8 +69,9 @@ class ParquetSink:
         self._records = self._writer(records, self._schema, _REPEATING, _COUNTING)
         commits = [("url_commit", pa.binary(32)), ("parent_commit", pa.binary(32))] if withheld else []
         self._url_schema = pa.schema([
-            ("idx", pa.int64()), ("url", pa.string()), ("parent_url", pa.string()), ("salt", pa.binary(_SALT)),
-            ("url_octets", pa.binary()), ("parent_url_octets", pa.binary()), *commits,
+            ("idx", pa.int64()), ("url", pa.string()), ("parent_url", pa.string()),
+            ("salt", pa.binary(_SALT)), ("url_octets", pa.binary()), ("parent_url_octets", pa.binary()),
+            *commits,
         ])  # fmt: skip
         self._urls = None if urls is None else self._writer(urls, self._url_schema, (), ("idx",))
         self._batches: list[Any] = []
@@ -78,7 +79,11 @@ class ParquetSink:
         self._rows = 0
 
     def _writer(
-        self, file: HashedFile, schema: Any, repeating: Sequence[str], counting: Sequence[str]
+        self,
+        file: HashedFile,
+        schema: Any,  # noqa: ANN401 - pyarrow has no types
+        repeating: Sequence[str],
+        counting: Sequence[str],
     ) -> Any:  # noqa: ANN401 - pyarrow has no types
         fronts = {name: "DELTA_BYTE_ARRAY" for name in ("url", "parent_url") if name in schema.names}
         return self._pq.ParquetWriter(

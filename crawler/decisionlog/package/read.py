@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from crawler.decisionlog.verify_segment import SegmentClaim
 
 Records = dict[str, "list[Any]"]
 Openings = dict[str, "list[Any]"]
@@ -58,7 +57,7 @@ class PackageDocuments:
             for row in read_jsonl.lines(path):
                 digest, size = bytes.fromhex(row["sha256"]), row["size"]
                 if len(digest) != sha256().digest_size or type(size) is not int:
-                    raise ValueError("a line names no document")  # noqa: TRY301 - one place explains
+                    raise ValueError("a line names no document")
                 yield digest, row["kind"].encode(), size
         except UNREADABLE as error:
             self._findings.add(Problem.FILE_DAMAGED, f"{layout.DOCUMENTS} cannot be read: {error}")
@@ -209,9 +208,9 @@ class SegmentSource:
     def leftover(self) -> bool:
         """Whether the files go on behind the end of the segment, or cannot be read there."""
         try:
-            return (
-                bool(self._ahead) or next(self._records, None) is not None or bool(next(self._openings, None))
-            )
+            if self._ahead or next(self._openings, {}):
+                return True
+            return next(self._records, None) is not None
         except UNREADABLE as error:
             self.problem = self.problem or str(error)
             return False
@@ -222,7 +221,7 @@ def _ascending(values: list[int]) -> bool:
 
 
 def _commitments(idx: list[int], beside: Openings) -> dict[str, list[bytes | None]]:
-    """Return the commitments of the records, computed from the openings, or as given where one is withheld."""
+    """Return the commitments of the records: computed from the openings, or given where one is withheld."""
     salts = beside["salt"]
     given: list[list[bytes | None]] = []
     for name, label in (("url", b"url\x00"), ("parent_url", b"parent_url\x00")):

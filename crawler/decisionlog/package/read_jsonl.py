@@ -26,8 +26,7 @@ _LONGEST: Final = 1 << 24  # octets of a line; the longest URL that Scrapy fetch
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a file of JSON lines, gzipped or not. Raises ValueError and OSError."""
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
         try:
             while octets := file.readline(_LONGEST):
                 members = json.loads(octets)
@@ -53,7 +52,7 @@ def _number(value: object) -> object:
 
 
 def records(path: Path) -> Iterator[Records]:
-    """Yield the records as columns by name. Raises ValueError, TypeError, KeyError, AttributeError, OSError."""
+    """Yield the records as columns by name. Raises what `read.UNREADABLE` names."""
     rows = lines(path)
     while page := list(islice(rows, _ROWS)):
         columns: dict[str, list[Any]] = {}

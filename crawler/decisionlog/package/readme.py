@@ -81,7 +81,7 @@ A decision's `basis_sha256` names the document that says why it was made.
 _STANDALONE = """
 
    The records of this package are Parquet files, which that script cannot read: it verifies all the rest and
-   ends with 6. Ask for the package with --package-format jsonl to have everything verified independently."""
+   ends with 6. Ask for the package with --format jsonl to have everything verified independently."""
 
 _QUERY = """
 
@@ -112,7 +112,7 @@ def readme(manifest: Manifest) -> str:
         urls=(
             "The URLs are in it, except those that were erased."
             if manifest.urls
-            else "The URLs are not in it: whoever has one, with its salt, can show to which decision it belongs."
+            else "The URLs are not in it: who has one with its salt can show to which decision it belongs."
         ),
         standalone=_STANDALONE if parquet else "",
         extra="'sekisho[parquet]'" if parquet else "sekisho",

@@ -1,4 +1,4 @@
-"""Turns lines of a package's small files into the values that the checks take. Pure; raises on what is none."""
+"""Turns lines of a package's small files into the values that the checks take. Pure."""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ log had beside those is in the registry, and cannot be left out without being fo
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
-from hashlib import file_digest, sha256
 from typing import TYPE_CHECKING, Any
 
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.findings import Findings, Problem, SegmentReport, VerifyReport
+from crawler.decisionlog.notes import parse_checkpoint
 from crawler.decisionlog.package import layout, read_jsonl
+from crawler.decisionlog.package.files import check_files
 from crawler.decisionlog.package.layout import ManifestError, PackageError
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
 from crawler.decisionlog.package.rows import claim_of, host_sum, number
@@ -65,73 +65,16 @@ def verify_package(
     except OSError as error:
         raise PackageError(f"{folder / layout.MANIFEST} cannot be read: {error}") from error
     else:
-        _check_files(folder, manifest, octets, findings)
+        check_files(folder, manifest, octets, findings)
         verification.run(manifest, progress, known, trusted)
     return verification.report()
 
 
-def _check_files(folder: Path, manifest: Manifest, octets: bytes, findings: Findings) -> None:
-    """Compare every file with the manifest, and the sums with both."""
-    for part in manifest.files:
-        path = folder / part.path
-        if not _is_ours(folder, path):
-            findings.add(Problem.FILE_MISSING, f"{part.path} is missing")
-            continue
-        try:
-            with path.open("rb") as file:
-                digest, size = file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
-        except OSError as error:
-            findings.add(Problem.FILE_DAMAGED, f"{part.path} cannot be read: {error}")
-            continue
-        if size != part.octets:
-            findings.add(Problem.FILE_DAMAGED, f"{part.path} has {size:,} octets instead of {part.octets:,}")
-        elif digest != part.sha256:
-            findings.add(Problem.FILE_DAMAGED, f"{part.path} has another SHA-256 than the manifest says")
-    listed = {part.path for part in manifest.files}
-    for segment in manifest.segments:
-        for named in (segment.records, segment.urls, segment.sums):
-            if named is not None and named not in listed:
-                findings.add(Problem.FILE_MISSING, f"{named} is not among the files of the manifest")
-    _check_sums(folder, manifest, octets, findings)
-
-
-def _is_ours(folder: Path, path: Path) -> bool:
-    """Whether it is a file of the package itself, and no link to somewhere else."""
-    return path.is_file() and path.resolve().is_relative_to(folder.resolve()) and not path.is_symlink()
-
-
-def _check_sums(folder: Path, manifest: Manifest, octets: bytes, findings: Findings) -> None:
-    path = folder / layout.SUMS
-    try:
-        with path.open("rb") as file:
-            for expected in _sums(folder, manifest, octets):
-                if file.readline() != expected:
-                    findings.add(
-                        Problem.FILE_DAMAGED,
-                        f"{layout.SUMS} does not say what the manifest does: {expected.decode().split()[1]}",
-                    )
-                    return
-            if file.read(1):
-                findings.add(Problem.FILE_DAMAGED, f"{layout.SUMS} lists more than the manifest does")
-    except FileNotFoundError:
-        findings.add(Problem.FILE_MISSING, f"{layout.SUMS} is missing")
-    except UNREADABLE as error:
-        findings.add(Problem.FILE_DAMAGED, f"{layout.SUMS} cannot be compared: {error}")
-
-
-def _sums(folder: Path, manifest: Manifest, octets: bytes) -> Iterator[bytes]:
-    """Yield the lines that SHA256SUMS must have."""
-    for part in manifest.files:
-        yield f"{part.sha256}  {part.path}\n".encode()
-    yield f"{sha256(octets).hexdigest()}  {layout.MANIFEST}\n".encode()
-    for row in read_jsonl.lines(folder / layout.DOCUMENTS):
-        yield f"{row['sha256']}  {layout.document_file(row['sha256'])}\n".encode()
-
-
 @dataclass(slots=True)
 class _Rows:
-    """What the small files of a package say."""
+    """What manifest and small files of a package say, by number."""
 
+    parts: dict[int, SegmentPart]
     segments: dict[int, dict[str, Any]] = field(default_factory=dict)
     heads: dict[int, list[tuple[int, bytes, int]]] = field(default_factory=dict)
     contexts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
@@ -161,7 +104,7 @@ class _Verification:
         documents = PackageDocuments(self._folder, self._findings)
         try:
             check = DocumentCheck(documents, self._findings)
-            rows = self._rows()
+            rows = self._rows(manifest)
             claims = [claim for part in manifest.segments if (claim := self._claim(part, rows)) is not None]
             if manifest.log_format == schema.FORMAT_1:
                 self._notes.append(
@@ -169,10 +112,8 @@ class _Verification:
                 )
             else:
                 self._registry(manifest, claims, known, trusted)
-            by_number = {claim.number: claim for claim in claims}
-            for part in manifest.segments:
-                if part.number in by_number:
-                    self._segment(manifest, part, by_number[part.number], rows, check, progress)
+            for claim in claims:
+                self._segment(manifest, claim, rows, check, progress)
             check.run()
             self._documents = check.count
             self._notes.extend(check.notes)
@@ -187,6 +128,7 @@ class _Verification:
         trusted: Sequence[VerifierKey],
     ) -> None:
         source = PackageRegistry(self._folder, self._findings)
+        known = self._not_newer(manifest, known)
         self._state = state = RegistryCheck(source, self._findings, known=known, trusted=trusted).run()
         told = state.told
         if not manifest.whole:
@@ -209,6 +151,20 @@ class _Verification:
             )
         self._check_newest()
         self._say_what_is_proved()
+
+    def _not_newer(self, manifest: Manifest, known: Sequence[KnownCheckpoint]) -> list[KnownCheckpoint]:
+        """Return the checkpoints that a package of this age can be compared with."""
+        size, older = manifest.counts.registry, []
+        for one in known:
+            covered = parse_checkpoint(one.note).size
+            if covered <= size:
+                older.append(one)
+            else:
+                self._unverifiable.append(
+                    f"the checkpoint {one.place} is newer than the package ({covered} entries of the registry,"
+                    f" not {size}): give an older one, or have a new package made"
+                )
+        return older
 
     def _check_newest(self) -> None:
         try:
@@ -234,8 +190,8 @@ class _Verification:
     def _find(self, problem: Problem, text: str, segment: UUID | None = None) -> None:
         self._findings.add(problem, text, segment)
 
-    def _rows(self) -> _Rows:
-        rows = _Rows()
+    def _rows(self, manifest: Manifest) -> _Rows:
+        rows = _Rows({part.number: part for part in manifest.segments})
         for row in self._lines(layout.SEGMENTS):
             rows.segments[row["id"]] = row
         for row in self._lines(layout.HEADS):
@@ -273,12 +229,12 @@ class _Verification:
     def _segment(
         self,
         manifest: Manifest,
-        part: SegmentPart,
         claim: SegmentClaim,
         rows: _Rows,
         documents: DocumentCheck,
         progress: Callable[[int], None] | None,
     ) -> None:
+        part = rows.parts[claim.number]
         told = self._state.told.get(part.segment)
         if manifest.log_format != schema.FORMAT_1:
             compare_rollup(claim, told, self._sums_of(part, claim), None, self._findings)
@@ -286,7 +242,7 @@ class _Verification:
             if told is None or not told.pruned:
                 self._find(
                     Problem.SEGMENT_MISSING,
-                    "its records are not in the package, and no entry of the registry says that they were pruned",
+                    "its records are not in the package, and the registry does not say that they were pruned",
                     claim.uuid,
                 )
             else:

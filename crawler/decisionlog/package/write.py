@@ -7,7 +7,6 @@ the log. A package is complete or not there (`folder`).
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -28,7 +27,7 @@ from crawler.decisionlog.tree import CompactRange
 from crawler.decisionlog.verify import read_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -217,7 +216,7 @@ class _Export:
                 raise
             sink.close()
 
-    def _note(self, records: dict[str, Any]) -> None:
+    def _note(self, records: Mapping[str, Sequence[Any]]) -> None:
         """Remember which contexts and documents the records need."""
         self._contexts.update(records["context_id"])
         if self._needed is not None:
@@ -233,7 +232,8 @@ class _Export:
         tree = CompactRange()
         while tree.size < claim.end:
             leaves = self._session.execute(
-                "SELECT leaf_hash FROM record WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?",
+                "SELECT leaf_hash FROM record WHERE segment_id = ? AND idx >= ? AND idx < ?"
+                " ORDER BY idx LIMIT ?",
                 (claim.number, tree.size, claim.end, _PAGE),
             ).fetchall()
             if not leaves:
