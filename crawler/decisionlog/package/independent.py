@@ -1,3 +1,4 @@
+# fmt: off
 """Verify a crawler's decision log: an export package of JSON lines, or a SQLite database.
 
     python3 verify.py FOLDER_OR_DATABASE [VKEY | FILE_WITH_CHECKPOINT]...
@@ -5,8 +6,6 @@
 Standard library only, no network; written from the format's description, sharing no code with the software
 that writes it. Recomputes all but the sums by host. Exit: 0 well, 4 changed or missing, 6 not verifiable.
 """
-
-# fmt: off
 import base64, gzip, hashlib, json, sqlite3, sys, zlib
 from functools import reduce
 from pathlib import Path

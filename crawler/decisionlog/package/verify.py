@@ -161,8 +161,8 @@ class _Verification:
                 older.append(one)
             else:
                 self._unverifiable.append(
-                    f"the checkpoint {one.place} is newer than the package ({covered} entries of the registry,"
-                    f" not {size}): give an older one, or have a new package made"
+                    f"the checkpoint {one.place} is newer than the package ({covered} entries of its"
+                    f" registry, not {size}): give an older one, or have a new package made"
                 )
         return older
 
