@@ -49,7 +49,7 @@ _SILENCE_MS: Final = 30_000  # a server that acknowledges nothing for so long is
 _ADVICE: Final = {
     "28000": "this login is refused: check user, password and pg_hba.conf",
     "28P01": "this login is refused: check user and password",
-    "3D000": "create the database, then run `sekisho log init --log URL`",
+    "3D000": "is the name right? If it is new, create the database, then run `sekisho log init --log URL`",
     "42501": "GRANT sekisho_writer (to crawl) or sekisho_reader (to read) to this login",
     "42P01": "the log is incomplete: run `sekisho log init --log URL`",
     "53100": "the server's disk is full: free space, then start again (a new segment is opened)",
@@ -62,6 +62,18 @@ _ADVICE: Final = {
     "XX001": "data are damaged: keep the server's files as evidence, and restore a copy",
     "XX002": "an index is damaged: keep the server's files as evidence, then REINDEX",
 }
+# libpq does not pass on the code of an error while connecting, but the server's sentence.
+_SIGNS: Final = (
+    ('" does not exist', "3D000"),
+    ("password authentication failed", "28P01"),
+    ("no password supplied", "28P01"),
+    ("authentication failed", "28000"),
+    ("pg_hba.conf", "28000"),
+    ("too many clients", "53300"),
+    ("remaining connection slots", "53300"),
+    ("is starting up", "57P03"),
+    ("is shutting down", "57P01"),
+)
 # What a reader sees within a transaction is one state of the log, however fast it grows.
 _READING: Final = (
     "SET default_transaction_isolation = 'repeatable read'",
@@ -83,7 +95,8 @@ def explain(error: BaseException, place: Server, doing: str) -> LogError:
     detail = " ".join(str(cause).split()) or type(cause).__name__
     advice = _ADVICE.get(state or "", "")
     if state is None and type(cause).__name__ in {"OperationalError", "ConnectionTimeout"}:
-        advice = "is the server running, and are host and port right?"
+        advice = next((_ADVICE[code] for sign, code in _SIGNS if sign in detail), "")
+        advice = advice or "is the server running, and are host and port right?"
     kind = IntegrityError if state in _DAMAGED or isinstance(cause, UnicodeError) else LogError
     return kind(f"cannot {doing} the log {place}: {detail}" + (f"; {advice}" if advice else ""))
 
@@ -163,13 +176,17 @@ def open_as(place: Server, role: str, *, lock_timeout: float, formats: frozenset
     return connection
 
 
+# The login, whether there is a log with this role, and whether the login may take the role on.
+_STANDING: Final = """
+SELECT session_user, r.oid IS NOT NULL AND EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = %s),
+       coalesce(pg_has_role(session_user, r.oid, 'MEMBER'), false)
+  FROM (SELECT 1) AS one LEFT JOIN pg_roles r ON r.rolname = %s
+"""
+
+
 def _enter(connection: Connection, place: Server, role: str, lock_timeout: float) -> None:
     """Take on the role, which must exist and be granted."""
-    login, known, granted = connection.exec_driver_sql(
-        "SELECT session_user, r.oid IS NOT NULL, coalesce(pg_has_role(session_user, r.oid, 'MEMBER'), false)"
-        " FROM (SELECT 1) AS one LEFT JOIN pg_roles r ON r.rolname = %s",
-        (role,),
-    ).one()
+    login, known, granted = connection.exec_driver_sql(_STANDING, (SCHEMA, role)).one()
     if not known:
         raise LogError(f"there is no log in {place}: run `sekisho log init --log URL` as its administrator")
     if not granted:
