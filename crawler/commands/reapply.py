@@ -56,10 +56,17 @@ _PROGRESS_SECONDS = 2.0
 _SILENT = frozenset({Reason.ROBOTS_UNREACHABLE, Reason.ERROR_NETWORK, Reason.LICENCE_UNKNOWN})
 
 
+class InterruptedRunError(SekishoError):
+    """The run was stopped before its end; repeating it goes on from there."""
+
+    exit_code = ExitCode.TRY_LATER
+
+
 @dataclass(slots=True)
 class _Done:
     """What the run came to; filled in by its spider."""
 
+    began: bool = False
     counts: Counts | None = None
     error: Exception | None = None
     silent: int = 0
@@ -211,6 +218,7 @@ def _run(
         name = "reapply"
 
         async def start(self) -> AsyncIterator[Any]:
+            done.began = True
             try:
                 reapply = Reapply(self.crawler, order=order, reader=reader, told=told, progress=progress)
                 done.counts = await reapply.run()
@@ -224,10 +232,12 @@ def _run(
     process.start()
     if done.error is not None:
         raise done.error
+    if not done.began:
+        raise SekishoError("the run that judges did not start; see the messages above")
     if done.counts is None:
-        raise SekishoError(
-            "the run did not come to its end; what was recorded stays recorded, and running it again goes on "
-            "from there"
+        raise InterruptedRunError(
+            "the run was stopped before its end; what was recorded stays recorded, and running it again goes "
+            "on from there"
         )
     return done
 

@@ -164,3 +164,23 @@ def test_the_refusal_cites_the_licence_its_line_and_who_named_it(licensed):
     assert row["body_sha256"] is None
     verified = licensed.project.sekisho("log", "verify", "--log", "sqlite:///log.db")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_pages_of_one_site_cannot_send_us_to_any_number_of_licences(web, project):
+    project.write(
+        "spiders/bounded.py",
+        "import crawler.rights_files\n"
+        "from crawler.spiders.site import SiteSpider\n"
+        "crawler.rights_files.MOST_NAMED_BY_PAGES = 3\n"
+        "class Bounded(SiteSpider):\n"
+        '    name = "bounded"\n',
+    )
+    web.site("a.localhost", "")
+    for number in range(6):
+        licence = web.add("victim.localhost", f"/{number}.rsl", rsl(OPEN))
+        web.add("a.localhost", f"/{number}", html(link(licence)))
+    urls = [web.url("a.localhost", f"/{number}") for number in range(6)]
+    crawl = project.scrapy("crawl", "bounded", "-a", f"url={','.join(urls)}")
+    assert len(web.paths("victim.localhost")) == 3
+    assert len(crawl.kept()) == 3
+    assert len(crawl.of(reason="licence_unknown", kind="page")) == 3

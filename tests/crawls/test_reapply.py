@@ -1,8 +1,13 @@
 """`sekisho reapply`: an opt-out works backwards, is on the record, and is done once."""
 
+import asyncio
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 from loopback import Project, Reply, Web, page, robots
@@ -228,3 +233,35 @@ def test_a_wrong_command_line_says_what_is_wrong_and_asks_nobody(done, arguments
     assert words in said.stderr
     assert "Traceback" not in said.stderr
     assert len(done.web.received) == before
+
+
+def test_an_interrupted_run_leaves_no_half_list_and_is_simply_repeated(web, project):
+    web.site("a.localhost", "", x=page())
+    web.site("b.localhost", "", x=page())
+    urls = [web.url("a.localhost", "/x"), web.url("b.localhost", "/x")]
+    assert len(project.crawl(*urls).kept()) == 2
+    web.add("a.localhost", "/robots.txt", robots("User-agent: *\nDisallow: /\n"))
+    asked = threading.Event()
+
+    async def slow(_):
+        asked.set()
+        await asyncio.sleep(3)
+        return robots("")
+
+    web.add("b.localhost", "/robots.txt", slow)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crawler.cli", "reapply", *LOG, "--out", "list.csv"],
+        cwd=project.folder, env=project.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert asked.wait(30)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 75, stderr
+    assert "running it again" in stderr
+    assert not list(project.folder.glob("*list.csv*")) + list(project.folder.glob(".*partial"))
+    web.add("b.localhost", "/robots.txt", robots(""))
+    again = project.sekisho("reapply", *LOG, "--out", "list.csv")
+    assert again.returncode == 3, again.stderr
+    withdrawn = [one for one in project.records() if one.reason == "withdrawn"]
+    assert [one.url for one in withdrawn] == urls[:1]
+    assert project.sekisho("log", "verify", *LOG).returncode == 0
