@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scrapy import Request
+
 from blocklists.errors import ExitCode, UsageError
 from crawler.commands import explain_sites
 from crawler.commands.explain import page_facts
@@ -55,7 +57,7 @@ def run(arguments: Namespace, urls: Sequence[str]) -> int:
                 "`sekisho log show` lists its runs"
             )
         for url in urls:
-            facts = page_facts(url, site.user_agent)
+            facts = page_facts(_as_sent(url), site.user_agent)
             replayed, decided = past.at(facts, at_us), past.decisions(facts, at_us)
             said = () if arguments.brief else _families(facts, replayed, at_us)
             findings += not replayed.assessment.passes or any(one.same is False for one in decided)
@@ -70,6 +72,14 @@ def run(arguments: Namespace, urls: Sequence[str]) -> int:
     if arguments.format is OutputFormat.JSON:
         print(as_json(SCHEMA, {"urls": collected}))
     return ExitCode.FINDINGS if arguments.exit_code and findings else ExitCode.DONE
+
+
+def _as_sent(url: str) -> str:
+    """Return a URL as a crawl would have recorded it: encoded as Scrapy sends it, without its fragment."""
+    try:
+        return Request(url).url.partition("#")[0]
+    except ValueError:
+        return url
 
 
 def _families(facts: RequestFacts, replayed: Replayed, at_us: int) -> tuple[Said, ...]:

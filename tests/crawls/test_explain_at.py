@@ -177,6 +177,12 @@ def test_an_address_that_was_never_decided_is_judged_and_has_no_record(past):
     assert (said["reason"], said["decisions"]) == ("robots_disallow", [])
 
 
+def test_an_address_is_found_however_it_is_typed(past):
+    typed = past.url["tdm"].replace("/private", "/private#part").replace("http://", "HTTP://")
+    said = past.explain("--at", past.then, typed)
+    assert said[typed]["decisions"]
+
+
 def test_another_purpose_is_replayed_on_the_same_evidence(past):
     said = past.explain("--at", past.then, "--purpose", "search", past.url["usage"], past.url["rsl"])
     assert [one["reason"] for one in said.values()] == ["allowed", "allowed"]
