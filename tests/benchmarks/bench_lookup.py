@@ -132,20 +132,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--decisions", type=int, default=10_000_000)
+    parser.add_argument("--keep", type=Path, default=None, help="build here, or ask the logs that are here")
     parser.add_argument("--strict", action="store_true")
     arguments = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         for decisions in (arguments.decisions // 10, arguments.decisions):
-            path = Path(name) / f"{decisions}.db"
-            appending, sealing = build(path, decisions)
-            size = path.stat().st_size
+            path = (arguments.keep or Path(name)) / f"{decisions}.db"
+            print(f"{decisions:,} decisions, {HOSTS:,} hosts, {-(-decisions // SEGMENT)} segments")
+            if not path.exists():
+                appending, sealing = build(path, decisions)
+                octets = path.stat().st_size / decisions
+                print(
+                    f"  {decisions / appending:,.0f} appended/s, sealed in {sealing:.1f} s,"
+                    f" {octets:.0f} octets a decision"
+                )
             results[decisions] = measure(path)
-            print(
-                f"{decisions:,} decisions, {HOSTS:,} hosts, {-(-decisions // SEGMENT)} segments:"
-                f" {decisions / appending:,.0f} appended/s, sealed in {sealing:.1f} s,"
-                f" {size / decisions:.0f} octets a decision"
-            )
             for kind, (median, worst) in results[decisions].items():
                 print(f"  {kind:12} p50 {median:7.3f} ms   p99 {worst:7.3f} ms")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
