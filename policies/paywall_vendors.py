@@ -47,6 +47,9 @@ def parse_paywall_vendors(text: str) -> VendorTable:
             own_gate=_strings(document["own_gate"]["words"]),
             gates=tuple(phrase for row in languages for phrase in _strings(row["gates"])),
             meters=tuple(phrase for row in languages for phrase in _strings(row["meters"])),
+            pairs=tuple(
+                (_strings(row["going_on"]), _strings(row["keys"])) for row in languages if "going_on" in row
+            ),
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise PaywallVendorsError(

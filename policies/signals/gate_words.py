@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 GAP = 60
 """Characters for which a `*` in a phrase stands at most."""
 
+SHORT = 250
+"""Characters of a block that is short enough to be nothing but a gate."""
+
+_DENSE_FROM = "\u2e80"
+
 # Places at which the beginning of a phrase is followed up.
 _TRIES = 8
 
@@ -43,12 +48,13 @@ class Vendor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorTable:
-    """Vendors by host, the words of home-made gates, and phrases as their parts around `*`."""
+    """Vendors by host, words of home-made gates, phrases as their parts around `*`, and pairs of words."""
 
     hosts: Mapping[bytes, Vendor] = field(default_factory=dict)
     own_gate: tuple[bytes, ...] = ()
     gates: tuple[tuple[str, ...], ...] = ()
     meters: tuple[tuple[str, ...], ...] = ()
+    pairs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
 
 
 NO_VENDORS = VendorTable()
@@ -66,8 +72,18 @@ def _parts(phrase: str) -> tuple[str, ...]:
     return parts
 
 
+def _folded(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return words folded; a blank at either end of one says that a word ends there."""
+    return tuple(f"{' ' * word.startswith(' ')}{folded(word)}{' ' * word.endswith(' ')}" for word in words)
+
+
 def make_table(
-    vendors: tuple[Vendor, ...], *, own_gate: tuple[str, ...], gates: tuple[str, ...], meters: tuple[str, ...]
+    vendors: tuple[Vendor, ...],
+    *,
+    own_gate: tuple[str, ...],
+    gates: tuple[str, ...],
+    meters: tuple[str, ...],
+    pairs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (),
 ) -> VendorTable:
     """Return a table; ValueError for a phrase without words or a host that is none."""
     hosts: dict[bytes, Vendor] = {}
@@ -81,6 +97,7 @@ def make_table(
         own_gate=tuple(word.lower().encode() for word in own_gate),
         gates=tuple(dict.fromkeys(_parts(phrase) for phrase in gates)),
         meters=tuple(dict.fromkeys(_parts(phrase) for phrase in meters)),
+        pairs=tuple((_folded(going_on), _folded(keys)) for going_on, keys in pairs),
     )
 
 
@@ -109,6 +126,26 @@ def place_of(text: str, parts: tuple[str, ...]) -> int:
         position = text.find(parts[0], position + 1)
         if position < 0:
             break
+    return -1
+
+
+def place_of_pair(text: str, going_on: tuple[str, ...], keys: tuple[str, ...]) -> int:
+    """Return where a short one of folded blocks says how to go on and needs a key for it, -1 for nowhere."""
+    for words in going_on:
+        position = text.find(words)
+        for _ in range(_TRIES):
+            if position < 0:
+                break
+            # Where words are written without spaces, a third of the letters says as much.
+            most = SHORT if words < _DENSE_FROM else SHORT // 3
+            begin = text.rfind("\n", max(0, position - most), position) + 1
+            end = text.find("\n", position, position + most)
+            if end < 0:
+                end = len(text) if len(text) - position <= most else -1
+            short = 0 <= end - begin <= most and (begin > 0 or position <= most)
+            if short and any(key in f"{text[begin:end]} " for key in keys):
+                return position
+            position = text.find(words, position + 1)
     return -1
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from policies.signals.gate_words import folded_blocks, place_of
+from policies.signals.gate_words import folded_blocks, place_of, place_of_pair
 from policies.signals.page_markup import VOID
 from policies.signals.page_weight import weight_of, without_comments
 
@@ -223,6 +223,15 @@ def _phrase(blocks: list[_Block], text: str, phrases: tuple[tuple[str, ...], ...
     return None
 
 
+def _pair(blocks: list[_Block], text: str, table: VendorTable) -> _Block | None:
+    """Return the first short block that says how to go on and needs a key for it, or None."""
+    for going_on, keys in table.pairs:
+        position = place_of_pair(text, going_on, keys)
+        if position >= 0:
+            return blocks[min(text.count("\n", 0, position), len(blocks) - 1)]
+    return None
+
+
 def _broken_off(page: Page, blocks: list[_Block]) -> _Block | None:
     """Return the last paragraph of an article that breaks off, or None."""
     if _ARTICLE.search(page.text) is None:
@@ -251,8 +260,13 @@ def find_gate(page: Page, table: VendorTable) -> Gate | None:
     blocks = _blocks(page)
     met = _met(blocks)
     text = folded_blocks(block.text[:_BLOCK] for block in met)
-    for kind, phrases in ((GateKind.GATE, table.gates), (GateKind.METER, table.meters)):
-        if (block := _phrase(met, text, phrases)) is not None:
+    found = (
+        (GateKind.GATE, _phrase(met, text, table.gates)),
+        (GateKind.METER, _phrase(met, text, table.meters)),
+        (GateKind.GATE, _pair(met, text, table)),
+    )
+    for kind, block in found:
+        if block is not None:
             return Gate(kind=kind, line=_line(block), text=block.text[:_SNIPPET], marks=marks)
     if markers.vendors and (block := _broken_off(page, blocks)) is not None:
         return Gate(kind=GateKind.BROKEN_OFF, line=_line(block), text=block.text[-_SNIPPET:], marks=marks)

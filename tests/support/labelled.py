@@ -128,3 +128,20 @@ def figures() -> Figures:
         elif kind != "open" and not refused:
             missed.append(case)
     return Figures(counts=counts, missed=tuple(missed), wrong=tuple(wrong))
+
+
+MARK = '<script src="https://cdn.tinypass.com/api/tinypass.min.js"></script>'
+_PROSE = (
+    "<p>The council voted on Tuesday to widen the lane along the canal, after two years of argument.</p>" * 12
+)
+
+
+def gate_page(line: str, mark: str = MARK) -> ResponseFacts:
+    """Return a page with an article, a vendor's mark and one more block."""
+    html = f"<html><head>{mark}</head><body><article>{_PROSE}<div>{line}</div></article></body></html>"
+    return ResponseFacts(
+        url="https://gate.example/article",
+        status=200,
+        headers=(("content-type", "text/html; charset=utf-8"),),
+        body=html.encode(),
+    )
