@@ -80,14 +80,14 @@ class Pace:
         """Whether a request that its site puts off for very long is kept in the JOBDIR for another run."""
         return self.gate.keeps_on_disk and self.gate.is_scheduled(request)
 
-    async def take_turn(self, request: Request, visit: Visit, slot: Any) -> bool:  # noqa: ANN401 - a Scrapy slot
+    async def take_turn(self, request: Request, visit: Visit, slot: Any) -> float:  # noqa: ANN401 - a Scrapy slot
         """Wait for the turn of a request; `slot` holds the operator's delay. Raises LeftAlone, Postponed.
 
-        Returns whether that took so long that what was judged before may not hold any more.
+        Returns for how many seconds that took so long that what was judged before may not hold any more.
         """
         origin = visit.facts.origin
         if origin is None or visit.turn is not None:
-            return False
+            return 0.0
         own = slot.download_delay() if slot.delay else 0.0
         alone = self._back_off.is_alone(origin)
         turn = self._pacer.turn_now(origin, own=own, alone=alone)
@@ -98,7 +98,7 @@ class Pace:
             waited = self._clock() - begin
         visit.turn = turn
         self.gate.has_turn(request)
-        return waited > SHORT
+        return waited if waited > SHORT else 0.0
 
     async def leave(self, visit: Visit) -> None:
         """Return when a request may be sent. Raises LeftAlone or Postponed."""

@@ -75,10 +75,22 @@ class SiteFiles:
         known = self._known.get(origin)
         if known is None:
             return None
-        file = known.file
+        return known if self._checkpoint.clock.now_us() < self._until(known.file) else None
+
+    def _until(self, file: RobotsFile) -> int:
         # A stale copy is as old as it is; it says itself when the site is to be asked again.
-        until = file.expires_at if file.stale else min(file.expires_at, file.fetched_at + self._longest_us)
-        return known if self._checkpoint.clock.now_us() < until else None
+        return file.expires_at if file.stale else min(file.expires_at, file.fetched_at + self._longest_us)
+
+    def lasts(self, origin: Origin, seconds: float) -> bool:
+        """Whether what is known of an origin may still be used in so many seconds."""
+        known = self._known.get(origin)
+        moment = self._checkpoint.clock.now_us() + round(seconds * 1_000_000)
+        return known is not None and moment < self._until(known.file)
+
+    def outlives(self, origin: Origin, seconds: float) -> bool:
+        """Whether a copy, counted from when it was obtained, may be used for longer than so many seconds."""
+        known = self._known.get(origin)
+        return known is None or self._until(known.file) - known.file.fetched_at > seconds * 1_000_000
 
     async def robots(self, origin: Origin) -> SiteRobots:
         """Return the robots.txt of an origin, asking for it when needed; callers share one request."""

@@ -7,7 +7,6 @@ it waits. What a wait made doubtful is judged anew: newer lists by the record, e
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from crawler.checkpoint import Checkpoint
 from crawler.pacer import LeftAlone
@@ -28,7 +27,6 @@ class PaceMiddleware:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._checkpoint = Checkpoint.of(crawler)
-        self._asked_again: WeakSet[Request] = WeakSet()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -43,21 +41,22 @@ class PaceMiddleware:
         pace = self._checkpoint.pace
         downloader: Any = self._crawler.engine.downloader
         try:
-            was_long = await pace.take_turn(request, visit, downloader._get_slot(request)[1])  # noqa: SLF001
+            waited = await pace.take_turn(request, visit, downloader._get_slot(request)[1])  # noqa: SLF001
         except LeftAlone as held:
             skip = self._checkpoint.leave_alone(visit, held)
             if pace.keeps(request):
                 return pace.gate.give_back(request)
             raise skip from None
-        if was_long and self._is_outdated(request, visit):
+        if waited and self._is_outdated(visit, waited):
             visit.end_turn()
             return await pace.wait_outside(request, 0.0)
         return None
 
-    def _is_outdated(self, request: Request, visit: Visit) -> bool:
+    def _is_outdated(self, visit: Visit, waited: float) -> bool:
         """Whether what robots.txt said before a long wait may not be used any more, or its hours are over.
 
-        A copy that does not last from one turn to the next is asked for again once, and then used.
+        A copy that may never be used for as long as a turn takes is used all the same: asking for it again
+        would take the turn from the page each time.
         """
         checkpoint = self._checkpoint
         if visit.readings is None or visit.facts.origin is None or checkpoint.site_files is None:
@@ -65,7 +64,5 @@ class PaceMiddleware:
         hours = judge_visit_time(visit.readings, checkpoint.intent.token, now_us=checkpoint.clock.now_us())
         if not hours.action.passes:
             return True
-        if checkpoint.site_files.usable(visit.facts.origin) is not None or request in self._asked_again:
-            return False
-        self._asked_again.add(request)
-        return True
+        origin, files = visit.facts.origin, checkpoint.site_files
+        return files.usable(origin) is None and files.outlives(origin, 2 * waited)

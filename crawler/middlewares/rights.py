@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
+from crawler.pacer import SHORT
 from crawler.rights_files import RightsFiles, families_for
 from policies.paywall_vendors import load_paywall_vendors
 from policies.rights_rules import (
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
+    from crawler.rights_files import SiteRights
     from crawler.visit import Visit
     from policies.rules.robots import RobotsReadings
+    from policies.vocabulary import Origin
 
 # Files of our own errands are read for compliance only: what they may be used for is not the question.
 _ERRAND = tuple(
@@ -101,9 +104,22 @@ class RightsMiddleware:
                 # Each file is asked for at the site's pace.
                 files = await checkpoint.pace.gate.inside(self._files.rights(origin))
         checkpoint.consult_all(request, visit, judge_file_rights(visit.facts, files, checkpoint.intent))
-        if checkpoint.pace.is_long(request, origin):
+        if checkpoint.pace.is_long(request, origin) and self._will_last(origin, files):
             return checkpoint.pace.gate.give_back(request)
         return None
+
+    def _will_last(self, origin: Origin, files: SiteRights | None) -> bool:
+        """Whether what was read of a site may still be used when its next turn comes.
+
+        Otherwise a page that went back would find it expired each time, and never have its turn.
+        """
+        checkpoint = self._checkpoint
+        wait = checkpoint.pace.wait(origin) + SHORT
+        moment = checkpoint.clock.now_us() + round(wait * 1_000_000)
+        robots = checkpoint.site_files
+        return (
+            robots is not None and robots.lasts(origin, wait) and (files is None or files.expires_at > moment)
+        )
 
     def _judge(self, visit: Visit, readings: RobotsReadings) -> list[Verdict]:
         """Return what robots.txt says beside its rules, up to the first verdict that does not pass."""

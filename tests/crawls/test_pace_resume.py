@@ -121,6 +121,17 @@ def test_hours_that_begin_later_leave_the_pages_in_the_jobdir_and_the_decision_o
     assert set(urls) < set(again.kept())
 
 
+def test_a_robots_txt_that_lasts_no_longer_than_a_turn_does_not_keep_the_pages_from_theirs(web, prepared):
+    web.site(SLOW, "User-agent: *\nCrawl-delay: 1.2\n")
+    urls = [web.url(SLOW, f"/{number}") for number in range(3)]
+    project = prepared(*urls)
+    project.append("project_settings.py", "SEKISHO_ROBOTS_CACHE_SECONDS = 1\n")
+    crawl = project.scrapy("crawl", "once")
+    assert set(crawl.kept()) == set(urls)
+    moments = [one.at for one in web.received]
+    assert min(later - earlier for earlier, later in itertools.pairwise(moments)) >= 1.2 * SECOND
+
+
 @pytest.mark.parametrize("waiting", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
 def test_pages_of_a_slow_site_wait_on_disk_while_another_is_crawled(web, prepared, waiting):
     web.site(SLOW, "User-agent: *\nCrawl-delay: 20\n")
