@@ -35,9 +35,10 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
 
-    from crawler.decisionlog.reader import LogReader, StoredRecord
+    from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.record import Receipt
     from crawler.decisionlog.selection import Selection
+    from crawler.decisionlog.stored import StoredRecord
     from policies.vocabulary import Origin
 
 BATCH = 1_000  # records that are judged together

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from crawler.decisionlog.aio import AsyncLog
-    from crawler.decisionlog.reader import StoredRecord
     from crawler.decisionlog.record import Receipt
+    from crawler.decisionlog.stored import StoredRecord
     from crawler.visit import Visit
     from policies.facts import RequestFacts
     from policies.vocabulary import RequestKind, Verdict

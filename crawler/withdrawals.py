@@ -16,7 +16,8 @@ from policies.vocabulary import Reason, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crawler.decisionlog.reader import LogReader, StoredRecord
+    from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.stored import StoredRecord
     from policies.vocabulary import Verdict
 
 

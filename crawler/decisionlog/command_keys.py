@@ -18,8 +18,8 @@ from crawler.decisionlog.keys import load_or_create_key
 from crawler.decisionlog.location import custody_of, log_url
 from crawler.decisionlog.notes import NoteError, parse_checkpoint, parse_note, parse_vkey, verifier_key
 from crawler.decisionlog.registry import KeyAdded, KeyRetired
+from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.registry_store import RegistryStore
-from crawler.decisionlog.verify_registry import KnownCheckpoint
 from policies.console import OutputFormat, as_json, render
 
 if TYPE_CHECKING:

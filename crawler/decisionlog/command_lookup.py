@@ -12,7 +12,8 @@ from policies.reasons import explain_reason
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crawler.decisionlog.reader import LogReader, StoredRecord
+    from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.stored import StoredRecord
 
 SCHEMA: Final = "sekisho.log-lookup/1"
 _SHOWN: Final = 200  # rows for people; the other formats leave nothing out

@@ -24,7 +24,8 @@ from policies.vocabulary import Evidence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from crawler.decisionlog.reader import LogReader, StoredRecord
+    from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.stored import StoredRecord
     from policies.vocabulary import Assessment, Citation
 
 ARMED_SQL: Final = (

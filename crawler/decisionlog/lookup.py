@@ -25,8 +25,9 @@ from crawler.decisionlog.rollup import HostSum, host_key, host_of, parsed_sum, s
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from crawler.decisionlog.reader import LogReader, StoredRecord
+    from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.registry import Leaf
+    from crawler.decisionlog.stored import StoredRecord
 
 _ENDS: Final = (SegmentSealed.KIND, PruneIntended.KIND, Pruned.KIND)
 _PLACES: Final = 500  # records read at a time, by their places

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from uuid import UUID
 
-    from crawler.decisionlog.reader import LogReader, StoredRecord
+    from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.registry import Leaf
+    from crawler.decisionlog.stored import StoredRecord
 
 _PAGE: Final = 20_000
 _R: Final = schema.record.c

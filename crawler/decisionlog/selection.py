@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
 
-    from crawler.decisionlog.reader import LogReader, StoredRecord
+    from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.stored import StoredRecord
 
 VERDICTS: Final = ("fetch", "skip", "defer", "keep", "received", "failed", "note")
 DECISIONS: Final = (Stage.REQUEST, Stage.OUTCOME, Stage.RESPONSE)

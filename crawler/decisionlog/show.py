@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from uuid import UUID
 
-    from crawler.decisionlog.reader import LogReader, RunInfo, SegmentInfo, StoredRecord
+    from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.stored import RunInfo, SegmentInfo, StoredRecord
 
 RUNS: Final = "sekisho.log-runs/1"
 RUN: Final = "sekisho.log-run/1"
@@ -21,7 +22,7 @@ RECORD: Final = "sekisho.log-record/1"
 
 COUNTS_SQL: Final = (
     "SELECT run, stage, verdict, reason, count(*), min(ts_us), max(ts_us) FROM decisions"
-    " WHERE run = ? GROUP BY stage, verdict, reason ORDER BY min(ts_us), min(idx)"
+    " WHERE run = ? GROUP BY run, stage, verdict, reason ORDER BY min(ts_us), min(idx)"
 )
 VERDICTS_SQL: Final = "SELECT run, verdict, count(*) FROM decisions GROUP BY run, verdict"
 

@@ -22,8 +22,9 @@ from crawler.decisionlog.custody import CheckpointFile, Custody
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.export import rfc3339
 from crawler.decisionlog.findings import Findings, Problem, VerifyReport
+from crawler.decisionlog.registry_state import KnownCheckpoint, RegistryState
 from crawler.decisionlog.verify_documents import DocumentCheck
-from crawler.decisionlog.verify_registry import KnownCheckpoint, RegistryCheck, RegistryState
+from crawler.decisionlog.verify_registry import RegistryCheck
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
 from crawler.decisionlog.verify_source import DatabaseSource
 from crawler.decisionlog.verify_told import (
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from crawler.decisionlog.findings import SegmentReport
     from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.registry_state import Told
     from crawler.decisionlog.session import Session
-    from crawler.decisionlog.verify_registry import Told
 
 _OWNED: Final = ("record", "opening", "head")
 

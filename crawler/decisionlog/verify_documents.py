@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from crawler.decisionlog.findings import Problem
-from crawler.decisionlog.reader import unpack_body
+from crawler.decisionlog.stored import unpack_body
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:

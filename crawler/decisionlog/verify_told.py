@@ -8,8 +8,8 @@ from uuid import UUID
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
+from crawler.decisionlog.registry_state import CheckpointRow, LeafRow, RegistryState, Told
 from crawler.decisionlog.rollup import root_of
-from crawler.decisionlog.verify_registry import CheckpointRow, LeafRow, RegistryState, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence

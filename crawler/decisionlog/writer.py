@@ -128,7 +128,8 @@ class LogWriter:
         `on_batch` is called from the writer's thread, once a batch, with those of its tickets that were
         appended with `wait=True`, all durable or all failed; `on_failure` once, when the writer is poisoned.
         Neither may block. Timeouts are seconds. `custody` names the key and the last checkpoint; None takes
-        the environment's, or those beside the database; `retention` the series of the retention schedule. Raises LogError when the log cannot be opened.
+        the environment's, or those beside the database. `retention` is a series of the retention schedule.
+        Raises LogError when the log cannot be opened.
         """
         segment = SegmentStore.open(
             store.log_place(url),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from loopback import Received, Web
 
-    from crawler.decisionlog.reader import StoredRecord
+    from crawler.decisionlog.stored import StoredRecord
     from policies.vocabulary import Assessment
 
 LISTED_SPIDER = '''\

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from loopback import Crawl, Received, Web
 
-    from crawler.decisionlog.reader import StoredRecord
+    from crawler.decisionlog.stored import StoredRecord
 
 
 class Ends(StrEnum):

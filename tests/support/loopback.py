@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -17,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from crawler.decisionlog.reader import LogReader, StoredRecord
+from crawler.decisionlog.reader import LogReader
+from crawler.decisionlog.stored import StoredRecord
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,6 +91,7 @@ class Web:
         self.replies: dict[tuple[str, str], Reply | Answerer] = {}
         self.default: Reply | Answerer = Reply(404, (("Content-Type", "text/plain"),), b"no such page")
         self.port = 0
+        self.tls: ssl.SSLContext | None = None  # set it before entering for a web of https addresses
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -105,7 +108,7 @@ class Web:
 
     def url(self, host: str, path: str = "/") -> str:
         """Return the address of a path on a host of this web."""
-        return f"http://{host}:{self.port}{path}"
+        return f"http{'s' if self.tls else ''}://{host}:{self.port}{path}"
 
     def add(self, host: str, path: str, reply: Reply | Answerer) -> str:
         """Answer a path on a host; return its address."""
@@ -132,7 +135,7 @@ class Web:
         loop = asyncio.new_event_loop()
         self._loop = loop
         server = loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024, limit=2**20)
+            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024, limit=2**20, ssl=self.tls)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -363,7 +366,8 @@ class Project:
 
     def records(self) -> list[StoredRecord]:
         """Return every record of the project's log."""
-        if not (self.folder / "log.db").exists():
+        log = self.folder / "log.db"
+        if not log.exists() or not log.stat().st_size:  # a crawl that begins makes the file before its tables
             return []
-        with LogReader.open(f"sqlite:///{self.folder / 'log.db'}") as reader:
+        with LogReader.open(f"sqlite:///{log}") as reader:
             return list(reader.records())

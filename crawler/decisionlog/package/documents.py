@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.package import layout
 from crawler.decisionlog.package.jsonl import line, text
-from crawler.decisionlog.reader import unpack_body
+from crawler.decisionlog.stored import unpack_body
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:

@@ -129,8 +129,7 @@ def check_registry(log, given, known):  # returns what it says of each segment
                 FOUND.append(f"the checkpoint of size {size} is not one of this registry")
     if notes or newest != size or (outside and not isinstance(log, dict)):
         FOUND.append(f"the registry has {size} entries, and there are checkpoints of other sizes")
-    if len(outside) == len(known) or not given:
-        OPEN.append("give a key from elsewhere, and a checkpoint that was kept elsewhere")
+    OPEN.extend(["give a key and a checkpoint from elsewhere"] * (len(outside) == len(known) or not given))
     return told
 
 def check_segment(log, segment, told, claims, contexts, documents):  # claims: size with a root or a time
@@ -165,29 +164,30 @@ def check_segment(log, segment, told, claims, contexts, documents):  # claims: s
         FOUND.append(f"{name}: its records do not fit its row, its heads, its seal or its URLs")
 
 def verify(path, *others):
-    files, documents = [each for each in others if Path(each).is_file()], {None}
+    files, documents = {each: Path(each).read_bytes() for each in others if Path(each).is_file()}, {None}
     log = package(path) if path.is_dir() else sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     about = log["manifest"] if path.is_dir() else {"encoding": "jsonl", "whole": True}
     for row in rows(log, "document"):
         name = row["sha256"].hex()
         body = row["body"] if "body" in row else (path / "documents" / name[:2] / name).read_bytes()
         documents.add(sha(zlib.decompress(body) if row.get("codec") == b"zlib" else body))
-        if row["sha256"] not in documents:
-            FOUND.append(f"document {name} was changed")
-    keys = dict(map(key_of, set(others) - set(files)))
-    told = check_registry(log, keys, [Path(each).read_bytes() for each in files])
+        FOUND.extend([f"document {name} was changed"] * (row["sha256"] not in documents))
+    told = check_registry(log, dict(map(key_of, set(others) - set(files))), list(files.values()))
     contexts, segments = {row["id"]: row for row in rows(log, "context")}, list(rows(log, "segment"))
     heads = [(h["segment_id"], h["size"], h[each]) for h in rows(log, "head") for each in ("root", "ts_us")]
-    missing = {each.encode() for each in told if each} ^ {row["uuid"] for row in segments}
-    if about["whole"] and missing or about["encoding"] != "jsonl":
-        (FOUND if missing else OPEN).append("segments are missing, or are no JSON lines")
+    documents |= {bytes.fromhex(leaf["sha256"]) for leaf in told.get(None, ()) if "sha256" in leaf}  # erased
+    known, there = {each.encode() for each in told if each}, {row["uuid"] for row in segments}
+    if there - known or about["whole"] and known - there:
+        FOUND.append("segments are missing, or were never opened")
+    OPEN.extend(["the records are no JSON lines"] * (about["encoding"] != "jsonl"))
     for row in segments if about["encoding"] == "jsonl" else ():
         leaves = told.get(row["uuid"].decode(), [])
         claims = {head[1:] for head in heads if head[0] == row["id"]}
         claims |= {(leaf["size"], bytes.fromhex(leaf["root"])) for leaf in leaves if "root" in leaf}
         kinds, seal = {leaf["kind"] for leaf in leaves}, {row["size"], row["root"], row["sealed_us"]}
         claims |= {(row["size"], each) for each in seal if "segment_seal" in kinds or seal != {None}}
-        if "prune_done" not in kinds:
+        OPEN.extend(["a segment was pruned: its records are not here"] * ("prune_intent" in kinds))
+        if "prune_intent" not in kinds:
             check_segment(log, row, leaves, claims, contexts, documents)
 
 if __name__ == "__main__":

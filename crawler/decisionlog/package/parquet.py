@@ -11,6 +11,7 @@ pyarrow is an extra of its own and is imported when it is needed.
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.errors import IntegrityError
@@ -173,5 +174,10 @@ class ParquetSink:
             self._urls.close()
 
     def abandon(self) -> None:
-        """Stop the thread after a failure."""
+        """Stop after a failure: end the thread, and let the writers go before their files are closed."""
         self._pool.shutdown(cancel_futures=True)
+        for writer in (self._records, self._urls):
+            if writer is not None:
+                with suppress(self._pa.ArrowException, OSError, ValueError):
+                    writer.close()
+                writer.is_open = False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.package import layout, read_jsonl, read_parquet
 from crawler.decisionlog.package.layout import Encoding, Manifest, SegmentPart
-from crawler.decisionlog.verify_registry import CheckpointRow, LeafRow
+from crawler.decisionlog.registry_state import CheckpointRow, LeafRow
 from crawler.decisionlog.verify_source import NO_OPENINGS, NO_RECORDS, RECORD_COLUMNS, DocumentRow, Page
 
 if TYPE_CHECKING:
@@ -125,7 +125,12 @@ class SegmentSource:
     """The records of one segment of a package, from front to back."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, part: SegmentPart, contexts: dict[int, tuple[bytes, ...]]
+        self,
+        folder: Path,
+        manifest: Manifest,
+        part: SegmentPart,
+        contexts: dict[int, tuple[bytes, ...]],
+        erased: frozenset[int] = frozenset(),
     ) -> None:
         self._manifest = manifest
         self._contexts = contexts
@@ -141,6 +146,8 @@ class SegmentSource:
             self._openings = (
                 read_parquet.openings(beside, committed=committed) if parquet else read_jsonl.openings(beside)
             )
+        self._erased = erased
+        self._seen: list[int] = []
         self._ahead: Openings = {}
         self._next = 0
         self.problem = ""
@@ -174,6 +181,8 @@ class SegmentSource:
         if withheld:
             rows = [row for row in zip(*openings, strict=True) if row[3] is not None]
             openings = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
+        if self._erased:
+            self._seen.extend(self._erased.intersection(openings[0]))
         return Page(
             columns=[columns.get(name) for name in RECORD_COLUMNS],
             openings=openings,
@@ -204,6 +213,11 @@ class SegmentSource:
                 self._ahead = {name: column[cut:] for name, column in self._ahead.items()}
                 return taken
             self._ahead = {}
+
+    @property
+    def unerased(self) -> list[int]:
+        """Which records have a URL that the registry says to be erased."""
+        return self._seen
 
     def leftover(self) -> bool:
         """Whether the files go on behind the end of the segment, or cannot be read there."""

@@ -19,10 +19,11 @@ from crawler.decisionlog.package.files import check_files
 from crawler.decisionlog.package.layout import ManifestError, PackageError
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
 from crawler.decisionlog.package.rows import claim_of, host_sum, number
+from crawler.decisionlog.registry_state import RegistryState
 from crawler.decisionlog.verify_documents import DocumentCheck
-from crawler.decisionlog.verify_registry import RegistryCheck, RegistryState
+from crawler.decisionlog.verify_registry import RegistryCheck
 from crawler.decisionlog.verify_segment import SegmentCheck
-from crawler.decisionlog.verify_told import compare, compare_rollup
+from crawler.decisionlog.verify_told import compare, compare_rollup, with_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.package.layout import Manifest, SegmentPart
+    from crawler.decisionlog.registry_state import KnownCheckpoint, Told
     from crawler.decisionlog.rollup import HostSum
-    from crawler.decisionlog.verify_registry import KnownCheckpoint
     from crawler.decisionlog.verify_segment import SegmentClaim
 
 
@@ -112,6 +113,7 @@ class _Verification:
                 )
             else:
                 self._registry(manifest, claims, known, trusted)
+                check.discarded = {bytes.fromhex(digest) for digest in self._state.erased_documents}
             for claim in claims:
                 self._segment(manifest, claim, rows, check, progress)
             check.run()
@@ -236,21 +238,13 @@ class _Verification:
     ) -> None:
         part = rows.parts[claim.number]
         told = self._state.told.get(part.segment)
+        claim = with_told(claim, told)
         if manifest.log_format != schema.FORMAT_1:
             compare_rollup(claim, told, self._sums_of(part, claim), None, self._findings)
         if part.pruned:
-            if told is None or not told.pruned:
-                self._find(
-                    Problem.SEGMENT_MISSING,
-                    "its records are not in the package, and the registry does not say that they were pruned",
-                    claim.uuid,
-                )
-            else:
-                self._notes.append(
-                    f"segment {claim.uuid} was pruned: its root is proved, its records are gone"
-                )
+            self._pruned(claim, told)
             return
-        source = SegmentSource(self._folder, manifest, part, rows.contexts)
+        source = SegmentSource(self._folder, manifest, part, rows.contexts, claim.erased)
         check = SegmentCheck(source, claim, self._findings, documents)
         if check.is_of_another_version():
             self._unverifiable.append(
@@ -264,6 +258,8 @@ class _Verification:
         seal = None if told is None else told.seal
         self._reports.append(replace(report, recovered=seal is not None and seal.how == "recovered"))
         self._notes.extend(check.notes)
+        for idx in source.unerased:
+            self._findings.add(Problem.URL_OUTSIDE, "its URL was erased, and is there", claim.uuid, idx)
         if source.leftover():
             self._find(Problem.RECORD_OUTSIDE, f"its files go on behind record {claim.end - 1}", claim.uuid)
         if source.problem:
@@ -275,6 +271,19 @@ class _Verification:
                 f"its records do not give the root {part.root} that the manifest says",
                 claim.uuid,
             )
+
+    def _pruned(self, claim: SegmentClaim, told: Told | None) -> None:
+        if told is None or not told.intents:
+            self._find(
+                Problem.SEGMENT_MISSING,
+                "its records are not in the package, and the registry does not say that they were pruned",
+                claim.uuid,
+            )
+            return
+        rule = next(iter(told.intents.values())).rule
+        self._unverifiable.append(
+            f"segment {claim.uuid} of run {told.run} was pruned under {rule}: its records are not here"
+        )
 
     def _sums_of(self, part: SegmentPart, claim: SegmentClaim) -> list[HostSum]:
         if part.sums is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import select
 
 from crawler.decisionlog import schema
-from crawler.decisionlog.reader import unpack_body
+from crawler.decisionlog.stored import unpack_body
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:

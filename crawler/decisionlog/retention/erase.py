@@ -17,10 +17,10 @@ from sqlalchemy import delete, insert, or_, select
 
 from blocklists.errors import UsageError
 from crawler.decisionlog import encoding, schema, store
-from crawler.decisionlog.reader import unpack_body
 from crawler.decisionlog.registry import DocumentErased, Erased, Exported, decode
 from crawler.decisionlog.retention.holds import holding, holds
 from crawler.decisionlog.retention.prune import HeldError
+from crawler.decisionlog.stored import unpack_body
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

@@ -23,8 +23,8 @@ from crawler.decisionlog.keys import load_key
 from crawler.decisionlog.notes import parse_checkpoint, parse_note, sign
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.registry import ClockJumped, Erased, decode, encode
+from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.verify import verify_log
-from crawler.decisionlog.verify_registry import KnownCheckpoint
 
 PARTS = ("record", "opening", "head", "rollup", "segment")
 

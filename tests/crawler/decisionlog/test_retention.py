@@ -14,13 +14,13 @@ from blocklists.errors import ExitCode, UsageError
 from crawler.cli import main
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.lookup import lookup, parse_target
+from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.retention import prune
 from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.retention.plan import State, plan
 from crawler.decisionlog.retention.prune import HeldError, finish, intend
 from crawler.decisionlog.retention.schedule import Schedule, Series, load_schedule
 from crawler.decisionlog.verify import verify_log
-from crawler.decisionlog.verify_registry import KnownCheckpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 YEARS_LATER = 1_800_000_000_000_000 + 6 * 366 * 86_400 * 10**6

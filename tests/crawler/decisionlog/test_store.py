@@ -87,7 +87,10 @@ def test_wal_works_where_it_is_safe(log, monkeypatch):
     [
         ("postgresql+psycopg2://db/sekisho", "no log can be kept in postgresql+psycopg2"),
         ("postgresql://db", "names no database"),
-        ("postgresql://db/sekisho?options=-csynchronous_commit%3Doff", "options cannot be given in a log URL"),
+        (
+            "postgresql://db/sekisho?options=-csynchronous_commit%3Doff",
+            "options cannot be given in a log URL",
+        ),
         ("mysql://db/sekisho", "no log can be kept in mysql"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),

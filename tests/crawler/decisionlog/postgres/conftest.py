@@ -9,8 +9,8 @@ from crawler.decisionlog.custody import CHECKPOINT_SETTING, KEY_SETTING, Custody
 from crawler.decisionlog.place import log_place
 from crawler.decisionlog.postgres_setup import set_up
 from crawler.decisionlog.reader import LogReader
+from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.verify import verify_log
-from crawler.decisionlog.verify_registry import KnownCheckpoint
 from crawler.decisionlog.writer import LogWriter
 from tests.crawler.decisionlog.conftest import Clock, write_sample
 

@@ -1,0 +1,94 @@
+"""What verifying a registry reads, and what it says: rows, checkpoints from outside, segments as told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from crawler.decisionlog.notes import Note, parse_checkpoint, parse_note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crawler.decisionlog.registry import PruneIntended, SegmentAdopted, SegmentSealed
+
+
+class LeafRow(NamedTuple):
+    """A row of `registry`. Texts are octets, as they are kept; what an export leaves out is None."""
+
+    idx: int
+    ts_us: int | None
+    kind: bytes | None
+    segment_id: int | None
+    body: bytes
+    leaf_hash: bytes | None
+
+
+class CheckpointRow(NamedTuple):
+    """A row of `checkpoint`; what an export leaves out is None."""
+
+    size: int
+    ts_us: int | None
+    root: bytes | None
+    note: bytes
+
+
+class RegistrySource(Protocol):
+    """Leaves and checkpoints in order."""
+
+    def leaves(self) -> Iterator[LeafRow]:
+        """Yield the leaves in order of index."""
+
+    def checkpoints(self) -> Iterator[CheckpointRow]:
+        """Yield the checkpoints in order of size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCheckpoint:
+    """A checkpoint that somebody kept outside the log, and where it was read."""
+
+    place: str
+    note: Note
+
+    @classmethod
+    def read(cls, place: str, octets: bytes) -> KnownCheckpoint:
+        """Return the checkpoint that the octets are. Raises NoteError."""
+        note = parse_note(octets)
+        parse_checkpoint(note)
+        return cls(place=place, note=note)
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a registry says of one segment."""
+
+    segment: str
+    number: int
+    run: str
+    agent: str
+    adopted: SegmentAdopted | None = None
+    heads: dict[int, str] = field(default_factory=dict)
+    seal: SegmentSealed | None = None
+    intents: dict[int, PruneIntended] = field(default_factory=dict)  # by index of their leaves
+    pruned: bool = False
+    erased: dict[int, int] = field(default_factory=dict)  # index of the record to that of the leaf
+
+
+@dataclass(slots=True, kw_only=True)
+class RegistryState:
+    """What a registry says, as far as it could be read. `unproved` counts leaves behind the newest anchor.
+
+    `outside` is the number of checkpoints from outside that were met.
+    """
+
+    origin: str = ""
+    size: int = 0
+    root: bytes = b""
+    keys: list[str] = field(default_factory=list)  # every key that ever signed, in order
+    told: dict[str, Told] = field(default_factory=dict)
+    checkpoints: int = 0
+    outside: int = 0
+    unproved: int = 0
+    newest: Note | None = None
+    jumps: int = 0
+    erased_documents: dict[str, int] = field(default_factory=dict)  # SHA-256 to index of the leaf
