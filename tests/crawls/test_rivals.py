@@ -202,8 +202,9 @@ def test_9_requests_for_robots_txt_are_paced_like_pages_and_recorded_like_pages(
     web, crawl = changing.web, changing.crawl
     received = [one for one in web.received if one.host == "slow.localhost"]
     paths = [one.path for one in received]
-    assert paths[:2] == ["/robots.txt", "/one"]
-    assert paths[-1] == "/two"
+    # A copy lives as long as the pace makes the page wait: on a busy machine it is asked for once more before.
+    assert paths[0] == "/robots.txt"
+    assert [path for path in paths if path != "/robots.txt"] == ["/one", "/two"]
     assert paths.count("/robots.txt") >= 2
     gaps = [(later.at - earlier.at) / 1e6 for earlier, later in pairwise(received)]
     assert min(gaps) >= DELAY_S
