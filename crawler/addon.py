@@ -68,6 +68,9 @@ MIDDLEWARES: dict[str, int] = {
     "crawler.middlewares.record.RecordMiddleware": 880,
     "crawler.middlewares.access.AccessHeadMiddleware": 890,
 }
+# Next to the network, so that `downloader/response_count` goes on counting every response: also those that
+# the head of access refuses, with their bodies.
+COUNTED = ("scrapy.downloadermiddlewares.stats.DownloaderStats", 895)
 REPLACED_MIDDLEWARES = (
     "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware",
     "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware",
@@ -136,6 +139,8 @@ def _install(settings: BaseSettings) -> None:
             for key, value in settings.getdict(name).items()
         }
         table |= ours | dict.fromkeys(replaced)
+        if name == "DOWNLOADER_MIDDLEWARES":
+            table.setdefault(*COUNTED)
         settings.set(name, table, priority=PINNED)
     for name, scheduler in SCHEDULING.items():
         settings.set(
