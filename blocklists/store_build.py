@@ -53,6 +53,12 @@ WORTH_MAPPING = 300_000
 #: Above this many names the index is built in a process of its own, beside the rows.
 _WORTH_A_PROCESS = 100_000
 _GZIP_LEVEL = 3
+#: Begins isolated, so that no file of the working folder stands before the standard library, and then finds
+#: what this process finds.
+_IN_A_PROCESS = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv.pop(1)); "
+    "from blocklists.index_marisa import main; sys.exit(main(sys.argv[1:]))"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,9 +219,9 @@ def _start_index(work: Path, names: Names, index: IndexChoice) -> subprocess.Pop
     if count < _WORTH_A_PROCESS:
         index_marisa.build_index(names, work / MAPPED)
         return None
+    files = (str(work / NAMES), str(work / MAPPED))
     return subprocess.Popen(  # noqa: S603 - our own module and our own paths
-        [sys.executable, "-m", "blocklists.index_marisa", str(work / NAMES), str(work / MAPPED)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        [sys.executable, "-I", "-c", _IN_A_PROCESS, json.dumps(sys.path), *files],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )

@@ -307,3 +307,16 @@ def test_the_manifest_says_what_was_read_and_the_derived_file_what_was_made_of_i
     assert derived["snapshot"] == built.sha256
     assert derived["entries"] == 1
     assert derived["terms"] == [["a", None, None, 1, ""]]
+
+
+def test_the_process_that_builds_an_index_is_not_led_astray_by_files_of_the_working_folder(
+    tmp_path, monkeypatch
+):
+    folder = put(tmp_path / "lists")
+    for name in ("re.py", "json.py", "blocklists.py"):
+        (tmp_path / name).write_text("raise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("blocklists.store_build._WORTH_A_PROCESS", 0)
+    build(folder, index=IndexChoice.MAPPED)
+    assert load(folder, IndexChoice.MAPPED).matcher.match("a.bad.example", now_us=NOW)
