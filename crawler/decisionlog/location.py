@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog.custody import CHECKPOINT_SETTING, KEY_SETTING, ORIGIN_SETTING, Custody
 from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.place import log_place
 from crawler.decisionlog.store import database_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from crawler.decisionlog.place import LogPlace
 
 SETTING: Final = "SEKISHO_LOG"
 DEFAULT: Final = "sqlite:///sekisho.db"
@@ -41,6 +44,19 @@ def custody_of(
         checkpoint_file=_given(CHECKPOINT_SETTING, checkpoint_file),
         origin=_given(ORIGIN_SETTING, origin),
     )
+
+
+def last_checkpoint(place: LogPlace) -> Path | None:
+    """Return the file with the last checkpoint of a log; None for one on a server that nobody named here.
+
+    The project's setting counts for the project's own log only. Raises LogError.
+    """
+    named = os.environ.get(CHECKPOINT_SETTING)
+    if not named and log_place(log_url(None)) == place:
+        named = _project_setting(CHECKPOINT_SETTING)
+    if named:
+        return Path(named).expanduser().absolute()
+    return Custody.of(place).checkpoint_file if isinstance(place, Path) else None
 
 
 def _given(name: str, explicit: str | None) -> str | None:

@@ -36,6 +36,14 @@ class Server:
 LogPlace = Path | Server
 
 
+def shown_url(url: str) -> str:
+    """Return a log URL as it may be printed: without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return "(no log URL)"
+
+
 def log_place(url: str) -> LogPlace:
     """Return the place that a log URL names. Raises LogError when no log can be kept there."""
     try:

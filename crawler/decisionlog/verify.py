@@ -18,10 +18,11 @@ from uuid import UUID
 
 from crawler.decisionlog import encoding, schema, store
 from crawler.decisionlog.anchors import verify_anchors
-from crawler.decisionlog.custody import CheckpointFile, Custody
-from crawler.decisionlog.errors import IntegrityError, LogError
+from crawler.decisionlog.custody import CheckpointFile
+from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.export import rfc3339
 from crawler.decisionlog.findings import Findings, Problem, VerifyReport
+from crawler.decisionlog.location import last_checkpoint
 from crawler.decisionlog.registry_state import KnownCheckpoint, RegistryState
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck
@@ -158,11 +159,10 @@ def verify_log(
 
 def checkpoints_beside(reader: LogReader) -> list[KnownCheckpoint]:
     """Return the last checkpoint that the log's writers keep outside it, if it is there. Raises LogError."""
-    try:
-        custody = Custody.of(store.file_of(reader.path))
-    except LogError:
-        return []  # a log on a server whose files nobody has named here
-    file = CheckpointFile(custody.checkpoint_file)
+    path = last_checkpoint(reader.path)
+    if path is None:
+        return []
+    file = CheckpointFile(path)
     note = file.read()
     return [] if note is None else [KnownCheckpoint(place=str(file.path), note=note)]
 

@@ -14,6 +14,7 @@ from scrapy import signals
 from scrapy.utils.asyncio import create_looping_call
 
 from crawler.checkpoint import Checkpoint
+from crawler.decisionlog.place import shown_url
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -114,6 +115,7 @@ class Progress:
         if self._task is not None and self._task.running:
             self._task.stop()
         checkpoint = self._checkpoint
-        table = closing_table(checkpoint.tally, run_id=checkpoint.run_id, log=checkpoint.config.log)
+        log = shown_url(checkpoint.config.log)
+        table = closing_table(checkpoint.tally, run_id=checkpoint.run_id, log=log)
         self._out.write(("\r\x1b[2K" if self._redraw else "") + table)
         self._out.flush()

@@ -139,7 +139,7 @@ VERDICTS = _query(
 SELECT kind, stage, verdict, COUNT(*) FROM decisions
 WHERE stage <> 'run' AND {scope}
 GROUP BY kind, stage, verdict
-ORDER BY kind, stage, verdict
+ORDER BY kind NULLS FIRST, stage, verdict
 """,
 )
 REASONS = _query(
@@ -190,7 +190,7 @@ ROBOTS = _query(
 SELECT verdict, status, COUNT(*), COUNT(DISTINCT host), MIN(ts_us), MAX(ts_us) FROM decisions
 WHERE stage = 'outcome' AND kind = 'robots' AND {scope}
 GROUP BY verdict, status
-ORDER BY verdict DESC, status
+ORDER BY verdict DESC, status NULLS FIRST
 """,
 )
 ROBOTS_HOSTS = _query(
@@ -246,13 +246,13 @@ WITH kept AS (
   SELECT {_DOMAIN} AS name, size FROM decisions
   WHERE {_KEPT}
 ), ranked AS (
-  SELECT name, COUNT(*) AS pages, COALESCE(SUM(size), 0) AS bytes FROM kept GROUP BY name
+  SELECT name, COUNT(*) AS pages, CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM kept GROUP BY name
 ), total AS (
-  SELECT COUNT(*) AS names, SUM(bytes) AS bytes FROM ranked
+  SELECT COUNT(*) AS names, CAST(SUM(bytes) AS BIGINT) AS bytes FROM ranked
 )
 SELECT name, pages, bytes,
        CASE WHEN (SELECT bytes FROM total) > 0
-            THEN CAST(10000.0 * bytes / (SELECT bytes FROM total) + 0.5 AS INTEGER) END
+            THEN (20000 * bytes + (SELECT bytes FROM total)) / (2 * (SELECT bytes FROM total)) END
 FROM ranked
 ORDER BY bytes DESC, name
 LIMIT {limit}
