@@ -109,12 +109,12 @@ def _killed_again_and_again(web, project, times, seed):
     assert project.sekisho("log", "verify", "--log", "sqlite:///log.db").returncode == 0
 
 
-def test_whatever_arrived_from_a_killed_crawl_had_been_decided_durably(web, project):
+def test_check_03_whatever_arrived_from_a_killed_crawl_had_been_decided_durably(web, project):
     _killed_again_and_again(web, project, 3, seed=20261122)
 
 
 @pytest.mark.long
-def test_whatever_arrived_from_fifty_killed_crawls_had_been_decided_durably(web, project):
+def test_check_03_whatever_arrived_from_fifty_killed_crawls_had_been_decided_durably(web, project):
     _killed_again_and_again(web, project, 50, seed=20261123)
 
 

@@ -13,7 +13,7 @@ STALL_S = 2.0
 PAGES = 800
 
 
-def test_while_the_log_is_locked_only_what_was_permitted_before_arrives_and_then_the_crawl_goes_on(
+def test_check_02_while_the_log_is_locked_only_what_was_permitted_before_arrives_and_then_the_crawl_goes_on(
     web, project
 ):
     for number in range(4):

@@ -89,16 +89,16 @@ def kill_runs(log, times):
     )
 
 
-def test_a_killed_writer_loses_nothing_that_it_acknowledged(log):
+def test_check_03_a_killed_writer_loses_nothing_that_it_acknowledged(log):
     kill_runs(log, 10)
 
 
 @pytest.mark.long
-def test_fifty_killed_writers_lose_nothing_that_they_acknowledged(log):
-    kill_runs(log, 50)
+def test_check_03_two_hundred_killed_writers_lose_nothing_that_they_acknowledged(log):
+    kill_runs(log, 200)
 
 
-def test_two_processes_write_one_log_side_by_side(log):
+def test_check_15_two_processes_write_one_log_side_by_side(log):
     both = [start(log, f"run-{number}", limit=2000) for number in range(2)]
     for process in both:
         out, err = process.communicate(timeout=60)
@@ -160,21 +160,21 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
-def test_a_full_disk_stops_the_writer_and_keeps_what_was_acknowledged(log, small_disk):
+def test_check_05_a_full_disk_stops_the_writer_and_a_new_segment_goes_on_when_there_is_space(log, small_disk):
     log.path = small_disk / "sekisho.db"
     log.url = f"sqlite:///{log.path}"
     message = check_full(log, start(log, "run-0"), None)
     assert "database or disk is full; the disk is full: free space, then start again" in message
 
 
-def test_a_disk_that_is_full_already_refuses_the_log(log, small_disk):
+def test_check_05_a_disk_that_is_full_already_refuses_the_log(log, small_disk):
     (small_disk / "ballast").write_bytes(bytes(1024 * 1024))
     log.url = f"sqlite:///{small_disk / 'sekisho.db'}"
     with pytest.raises(LogError, match=r"cannot open the log .*full"):
         log.open()
 
 
-def test_a_locked_log_stalls_the_writer_and_lets_it_go_on(log, entry):
+def test_check_02_a_locked_log_stalls_the_writer_and_lets_it_go_on(log, entry):
     writer = log.open()
     writer.append(entry(), wait=True).result(10)
     holder = log.raw()
@@ -211,7 +211,7 @@ def test_a_log_that_stays_locked_ends_the_run_with_a_clear_line(log, entry):
     holder.execute("ROLLBACK")
 
 
-def test_a_stopped_writer_answers_nothing_and_resumes(log):
+def test_check_02_a_stopped_writer_answers_nothing_and_resumes(log):
     process = start(log, "run-0")
     process.stdout.readline()
     time.sleep(0.1)
@@ -235,7 +235,7 @@ def test_a_stopped_writer_answers_nothing_and_resumes(log):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
-def test_every_commit_reaches_the_disk_before_it_is_answered(log, tmp_path):
+def test_check_08_every_commit_reaches_the_disk_before_it_is_answered(log, tmp_path):
     trace = tmp_path / "trace"
     command = [
         "strace", "-f", "-qq", "-y", "-e", "trace=fsync,fdatasync,write", "-o", trace,

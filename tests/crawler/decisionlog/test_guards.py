@@ -50,7 +50,7 @@ def refused(log, sql):
 
 
 @pytest.mark.parametrize("table", [table for table in TABLES if table != "posting"])
-def test_nothing_is_deleted(open_log, table):
+def test_check_09_nothing_is_deleted(open_log, table):
     refused(open_log, f"DELETE FROM {table}")
 
 
@@ -93,24 +93,24 @@ def test_an_erasure_lets_one_url_go_and_nothing_beside_it(log):
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_nothing_is_updated_not_even_to_itself(open_log, table):
+def test_check_09_nothing_is_updated_not_even_to_itself(open_log, table):
     column = next(iter(schema.metadata.tables[table].columns)).name
     refused(open_log, f"UPDATE {table} SET {column} = {column}")
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("how", ["", "OR REPLACE", "OR IGNORE", "OR ROLLBACK", "OR FAIL", "OR ABORT"])
-def test_no_row_is_written_over(open_log, table, how):
+def test_check_09_no_row_is_written_over(open_log, table, how):
     refused(open_log, f"INSERT {how} INTO {table} SELECT * FROM {table}")
 
 
 @pytest.mark.parametrize("idx", [-1, 0, 5, 9, 11, 12, 2**40])
 @pytest.mark.parametrize("how", ["", "OR REPLACE", "OR IGNORE"])
-def test_only_the_next_index_is_taken(open_log, idx, how):
+def test_check_09_only_the_next_index_is_taken(open_log, idx, how):
     refused(open_log, RECORD.format(how=how, segment=2, idx=idx))
 
 
-def test_an_upsert_is_refused(open_log):
+def test_check_09_an_upsert_is_refused(open_log):
     refused(
         open_log,
         RECORD.format(how="", segment=2, idx=3)

@@ -42,11 +42,11 @@ def refusal(url, clock=None):
         ((3, 52, 0), True), ((4, 0, 0), True),
     ],
 )  # fmt: skip
-def test_wal_is_used_only_where_its_reset_bug_is_fixed(version, safe):
+def test_check_07_wal_is_used_only_where_its_reset_bug_is_fixed(version, safe):
     assert store_sqlite.wal_is_safe(version) is safe
 
 
-def test_the_sqlite_that_is_really_linked_decides(log):
+def test_check_07_the_sqlite_that_is_really_linked_decides(log):
     writer = log.open()
     raw = writer._store._raw
     expected = "wal" if store_sqlite.wal_is_safe(sqlite3.sqlite_version_info) else "persist"
@@ -56,7 +56,7 @@ def test_the_sqlite_that_is_really_linked_decides(log):
     writer.close(seal=True)
 
 
-def test_a_wal_log_is_converted_where_wal_is_not_safe(log, monkeypatch):
+def test_check_07_a_wal_log_is_converted_where_wal_is_not_safe(log, monkeypatch):
     log.write()
     assert log.raw().execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
     monkeypatch.setattr(store_sqlite, "wal_is_safe", lambda _: False)
@@ -64,7 +64,7 @@ def test_a_wal_log_is_converted_where_wal_is_not_safe(log, monkeypatch):
     assert log.raw().execute("PRAGMA journal_mode").fetchone() != ("wal",)
 
 
-def test_a_wal_log_that_somebody_has_open_is_refused_where_wal_is_not_safe(log, monkeypatch):
+def test_check_07_a_wal_log_that_somebody_has_open_is_refused_where_wal_is_not_safe(log, monkeypatch):
     log.write()
     other = log.raw()
     other.execute("PRAGMA journal_mode = WAL")

@@ -62,7 +62,7 @@ def numbered(size):
 
 
 @pytest.mark.parametrize("size", range(9))
-def test_roots_equal_the_published_ones(size):
+def test_check_17_roots_equal_the_published_ones(size):
     assert root_of([leaf_hash(data) for data in LEAVES[:size]]).hex() == ROOTS[size]
 
 
@@ -98,7 +98,7 @@ def test_every_consistency_proof_of_every_small_tree_convinces():
 
 
 @given(st.integers(2, 80), st.data())
-def test_an_inclusion_proof_convinces_of_nothing_else(size, data):
+def test_check_17_an_inclusion_proof_convinces_of_nothing_else(size, data):
     leaves = numbered(size)
     index = data.draw(st.integers(0, size - 1))
     proof = list(inclusion_proof(leaves, index))
@@ -116,7 +116,7 @@ def test_an_inclusion_proof_convinces_of_nothing_else(size, data):
 
 
 @given(st.integers(3, 80), st.data())
-def test_a_consistency_proof_convinces_of_nothing_else(size, data):
+def test_check_17_a_consistency_proof_convinces_of_nothing_else(size, data):
     leaves = numbered(size)
     old = data.draw(st.integers(1, size - 1))
     proof = list(consistency_proof(leaves, old))
@@ -144,7 +144,7 @@ def test_a_proof_of_what_does_not_exist_is_refused():
 
 
 @pytest.mark.long
-def test_roots_and_proofs_agree_with_the_definition_up_to_1025_leaves():
+def test_check_17_roots_and_proofs_agree_with_the_definition_up_to_1025_leaves():
     leaves = numbered(1025)
     tree = CompactRange()
     for size in range(1, 1026):

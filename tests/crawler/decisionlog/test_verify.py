@@ -67,7 +67,7 @@ def altered(value):
 
 
 @pytest.mark.parametrize(("table", "column"), CELLS, ids=lambda name: name)
-def test_any_change_of_any_column_of_any_row_is_found(log, table, column):
+def test_check_10_any_change_of_any_column_of_any_row_is_found(log, table, column):
     segment = log.write().segment
     connection = log.unguarded()
     connection.execute("PRAGMA ignore_check_constraints = ON")
@@ -110,7 +110,7 @@ def test_taking_back_the_seal_is_found_because_the_registry_has_it(log):
 
 
 @pytest.mark.parametrize("idx", [0, 4, 8])
-def test_a_missing_record_is_named(two, idx):
+def test_check_11_a_missing_record_is_named(two, idx):
     log, (_, second) = two
     connection = log.unguarded()
     connection.execute("DELETE FROM record WHERE segment_id = 2 AND idx = ?", (idx,))
@@ -121,7 +121,7 @@ def test_a_missing_record_is_named(two, idx):
     assert (second, idx) in places(verify(log), Problem.RECORD_MISSING), "its URL gone too"
 
 
-def test_a_cut_tail_is_found_from_the_head(two):
+def test_check_11_a_cut_tail_is_found_from_the_head(two):
     log, (first, _) = two
     connection = log.unguarded()
     for table in ("record", "opening"):
@@ -146,7 +146,7 @@ def test_a_cut_tail_of_an_open_segment_is_found_as_far_as_heads_reach(log):
         (["record", "opening"], 2), (["record", "opening", "head"], 2),
     ],
 )  # fmt: skip
-def test_a_missing_segment_is_found(two, tables, gone):
+def test_check_11_a_missing_segment_is_found(two, tables, gone):
     log, _ = two
     connection = log.unguarded()
     for table in tables:
@@ -169,7 +169,7 @@ def swap(connection, table, first, second):
 
 @pytest.mark.parametrize(("first", "second"), [((1, 3), (1, 6)), ((1, 4), (2, 4))], ids=["within", "between"])
 @pytest.mark.parametrize("tables", [["record"], ["opening"], ["record", "opening"]], ids="+".join)
-def test_swapped_rows_are_found_on_both_sides(two, first, second, tables):
+def test_check_12_swapped_rows_are_found_on_both_sides(two, first, second, tables):
     log, segments = two
     connection = log.unguarded()
     for table in tables:

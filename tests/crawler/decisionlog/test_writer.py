@@ -303,7 +303,7 @@ def test_a_broken_callback_poisons_instead_of_leaving_waiters_for_ever(log, entr
     writer.close(seal=True)
 
 
-def test_a_full_queue_holds_its_callers_back_and_gives_up_in_the_end(log, entry):
+def test_check_02_a_full_queue_holds_its_callers_back_and_gives_up_in_the_end(log, entry):
     writer = log.open(queue_limit=5, queue_timeout=0.3)
     writer.append(entry(), wait=True).result(10)
     blocker = log.raw()
