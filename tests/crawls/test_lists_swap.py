@@ -52,14 +52,11 @@ def ended(project, process):
 def test_hard_case_23_a_request_queued_before_the_update_is_judged_by_the_new_snapshot(web, project):
     project.append("project_settings.py", SETTINGS)
     before = build(project)
-    web.site("ok.localhost", "User-agent: *\nCrawl-delay: 2\n")
-    web.add("ok.localhost", "/a", page("a"))
-    web.add("ok.localhost", "/later", page("later"))
-    web.site("later.localhost", "User-agent: *\nCrawl-delay: 3\n")
-    web.add("later.localhost", "/1", page("1"))
+    web.site("later.localhost", "")
+    web.add("later.localhost", "/1", page("1", delay=5))
     web.add("later.localhost", "/2", page("2"))
     process = started(web, project, web.url("later.localhost", "/1"), web.url("later.localhost", "/2"))
-    # The second page waits for its turn: every rule has let it pass already.
+    # The second page waits until the first is here: every rule has let it pass already.
     project.write("lists/more.toml", 'id = "more"\ntitle = "More"\nfile = "more.txt"\nweight = "operator"\n')
     project.write("lists/more.txt", "later.localhost\n")
     after = build(project)
@@ -81,9 +78,9 @@ def test_an_override_takes_effect_in_a_running_crawl_and_its_use_is_in_the_recor
     web.listed.clear()  # the override frees it
     project.append("project_settings.py", SETTINGS)
     build(project)
-    web.site("slow.localhost", "User-agent: *\nCrawl-delay: 4\n")
+    web.site("slow.localhost", "")
     web.add("slow.localhost", "/1", page("1"))
-    web.add("slow.localhost", "/2", page(f'<a href="{web.url("pirate.localhost", "/x")}">x</a>'))
+    web.add("slow.localhost", "/2", page(f'<a href="{web.url("pirate.localhost", "/x")}">x</a>', delay=5))
     web.site("pirate.localhost", "")
     web.add("pirate.localhost", "/x", page("x"))
     project.write(
@@ -112,11 +109,10 @@ def test_an_override_takes_effect_in_a_running_crawl_and_its_use_is_in_the_recor
 def test_a_new_state_that_cannot_be_loaded_changes_nothing_and_is_recorded(web, project):
     project.append("project_settings.py", SETTINGS)
     before = build(project)
-    web.site("slow.localhost", "User-agent: *\nCrawl-delay: 2\n")
+    web.site("slow.localhost", "")
     for name in ("1", "2"):
-        web.add(
-            "slow.localhost", f"/{name}", page(f'<a href="{web.url("pirate.localhost", f"/{name}")}">x</a>')
-        )
+        link = f'<a href="{web.url("pirate.localhost", f"/{name}")}">x</a>'
+        web.add("slow.localhost", f"/{name}", page(link, delay=3))
     process = started(web, project, web.url("slow.localhost", "/1"), web.url("slow.localhost", "/2"))
     store.write_current(project.folder / "lists", "0" * 64, previous=before)
     crawl = ended(project, process)
