@@ -1,7 +1,8 @@
 """How many decisions a second the log makes durable, how long each waits, and how fast a log is verified.
 
 Run it with `python tests/benchmarks/bench_log.py [--folder DIR] [--seconds 3] [--strict]`; the folder (here unless
-given) must be on the disk that is meant. Closed loop: each of 64 coroutines awaits the durability of one decision
+given) must be on the disk that is meant. `--engine postgresql --writers 8` runs as many writing processes with
+64 waiters each on one PostgreSQL of the test extra, with its data in that folder. Closed loop: each of 64 coroutines awaits the durability of one decision
 before it makes the next, as the slots of a crawl do. The sync time of the same disk stands beside the figures,
 because a small batch costs little else. `--strict` exits 1 when a gate is missed.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import sqlite3
 import sys
@@ -20,6 +22,7 @@ from pathlib import Path
 
 from crawler.decisionlog.aio import AsyncLog
 from crawler.decisionlog.clock import SystemClock
+from crawler.decisionlog.custody import Custody
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.record import Document, Entry
 from crawler.decisionlog.verify import verify_log
@@ -30,6 +33,7 @@ from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKin
 WAITERS = (1, 16, 64, 256)
 GATED = 64
 DURABLE_GATE = 15_000
+POSTGRES_GATE = 40_000
 VERIFY_GATE = 100_000
 RECORDS = 200_000
 
@@ -90,13 +94,22 @@ def sync_time(folder, seconds=0.7):
     return sorted(times)[len(times) // 2] * 1e3
 
 
-async def closed_loop(folder, waiters, seconds):
+async def closed_loop(folder, waiters, seconds, *, url=None, run=None, together=None):
     """Return decisions a second, their waits in ms (sorted), and CPU a decision in µs."""
-    url = f"sqlite:///{folder / f'loop-{waiters}.db'}"
-    log = AsyncLog.open(url, run_id=f"bench-{waiters}", agent="ExampleBot", clock=SystemClock())
+    url = url or f"sqlite:///{folder / f'loop-{waiters}.db'}"
+    custody = (
+        Custody(key_file=folder / "bench.key", checkpoint_file=folder / "bench.checkpoint") if run else None
+    )
+    log = AsyncLog.open(
+        url, run_id=run or f"bench-{waiters}", agent="ExampleBot", clock=SystemClock(), custody=custody
+    )
     waits = []
     counter = iter(range(10**9))
     await log.append_durable(decision(next(counter)), (POLICY, LISTS, ROBOTS))
+    if together is not None:
+        for each in BASES:  # as a crawl that has seen its hosts
+            await log.append_durable(decision(next(counter), basis=each))
+        together.wait()
     started, cpu = time.perf_counter(), time.process_time()
     end = started + seconds
 
@@ -108,6 +121,8 @@ async def closed_loop(folder, waiters, seconds):
 
     await asyncio.gather(*(slot() for _ in range(waiters)))
     elapsed, used = time.perf_counter() - started, time.process_time() - cpu
+    if together is not None:
+        together.wait()  # what closing costs is not measured
     await log.close(seal=True)
     return len(waits) / elapsed, sorted(waits), used / len(waits) * 1e6
 
@@ -145,16 +160,98 @@ def verified(url):
     return best
 
 
+def one_of_many(number, place, seconds, together, answers):
+    """Write as one of several processes, all at the same time."""
+    folder, url = place
+    loop = closed_loop(folder, GATED, seconds, url=url, run=f"writer-{number}", together=together)
+    answers.put(asyncio.run(loop))
+
+
+def processor_time(process):
+    """Return the seconds of CPU that a process and its children have used."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()
+    stats = [
+        Path(f"/proc/{one}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        for one in (process, *children)
+    ]
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def postgres(folder, writers, seconds):
+    """Measure several writers on one server; return decisions a second of all together."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+    from postgres_server import PostgresServer
+
+    from crawler.decisionlog.place import log_place
+    from crawler.decisionlog.postgres_setup import set_up
+
+    tempfile.tempdir = str(folder)  # the server's data on the disk that is meant
+    server = PostgresServer(shared_buffers="512MB", max_wal_size="4GB")
+    try:
+        url = server.start().url("postgres")
+        set_up(log_place(url))
+        with server.admin() as connection:
+            print(f"PostgreSQL {connection.execute('SHOW server_version').fetchone()[0]}")
+        together, answers = multiprocessing.Barrier(writers + 1), multiprocessing.Queue()
+        processes = [
+            multiprocessing.Process(
+                target=one_of_many, args=(number, (folder, url), seconds, together, answers)
+            )
+            for number in range(writers)
+        ]
+        for process in processes:
+            process.start()
+        together.wait()
+        before = processor_time(server.pid)
+        together.wait()
+        served = processor_time(server.pid) - before
+        found = [answers.get(timeout=600) for _ in processes]
+        for process in processes:
+            process.join()
+        rate = sum(each[0] for each in found)
+        waits = sorted(wait for each in found for wait in each[1])
+        cpu = sum(each[2] for each in found) / len(found)
+        print(
+            f"{writers} writers with {GATED} waiters each: {rate:,.0f} durable decisions/s, wait p50"
+            f" {percentile(waits, 0.5):.1f} ms, p99 {percentile(waits, 0.99):.1f} ms; CPU of a writer {cpu:.1f} µs each,"
+            f" of the server {served / len(waits) * 1e6:.1f} µs"
+        )
+        started = time.perf_counter()
+        with LogReader.open(url) as reader:
+            report = verify_log(reader)
+        if report.findings_total:
+            raise SystemExit(f"the benchmark's log does not verify: {report.findings[0]}")
+        print(
+            f"verify: {report.records / (time.perf_counter() - started):,.0f} records/s of {report.records:,}"
+        )
+    finally:
+        server.remove()
+    return rate
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--folder", type=Path, default=Path(), help="where the logs are written and removed again"
     )
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each closed loop")
+    parser.add_argument("--engine", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument(
+        "--writers", type=int, default=8, help="processes that write, with --engine postgresql"
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 when a gate is missed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-log-", dir=arguments.folder) as name:
         folder = Path(name)
+        if arguments.engine == "postgresql":
+            folder.chmod(0o755)  # the server runs as another user than root
+            print(f"sync of 4 KiB on this disk: {sync_time(folder):.2f} ms (median)")
+            rate = postgres(folder, arguments.writers, arguments.seconds)
+            print(f"sync of 4 KiB afterwards: {sync_time(folder):.2f} ms (median)")
+            print(
+                f"gate: {POSTGRES_GATE:,} durable decisions/s: {'met' if rate >= POSTGRES_GATE else 'missed'}"
+            )
+            return 1 if arguments.strict and rate < POSTGRES_GATE else 0
         print(
             f"SQLite {sqlite3.sqlite_version}, sync of 4 KiB on this disk: {sync_time(folder):.2f} ms (median)\n"
         )
