@@ -30,6 +30,7 @@ class Metric(StrEnum):
     LOG_BYTES = "sekisho_log_bytes_total"
     LOG_ERRORS = "sekisho_log_write_errors_total"
     LOG_LAST_APPEND = "sekisho_log_last_append_timestamp_seconds"
+    TRIPWIRE = "sekisho_tripwire_refused_total"
     RUN_COMPLETED = "sekisho_run_last_completed_timestamp_seconds"
     POLICY = "sekisho_policy_info"
     BUILD = "sekisho_build_info"
@@ -72,6 +73,7 @@ _ABOUT: dict[Metric, tuple[tuple[str, ...], str]] = {
     Metric.LOG_BYTES: ((), "Octets written to the decision log."),
     Metric.LOG_ERRORS: ((), "Errors while writing the decision log; the first one stops the crawl."),
     Metric.LOG_LAST_APPEND: ((), "When a record was last made durable."),
+    Metric.TRIPWIRE: ((), "What code opened past the door, and was refused."),
     Metric.RUN_COMPLETED: (("spider",), "When a crawl last ended by itself."),
     Metric.POLICY: (("version", "sha256_12"), "The agent policy in force, always 1."),
     Metric.BUILD: (("version", "scrapy_version", "python_version"), "The versions that run, always 1."),
@@ -109,6 +111,7 @@ SINGLE_VALUES: dict[Metric, tuple[str, float | None]] = {
     Metric.LOG_RECORDS: ("sekisho/log/records", 0),
     Metric.LOG_BYTES: ("sekisho/log/bytes", None),
     Metric.LOG_ERRORS: ("sekisho/log/errors", 0),
+    Metric.TRIPWIRE: ("sekisho/tripwire/refused", 0),
     Metric.LOG_LAST_APPEND: ("sekisho/log/last_append_timestamp", None),
 }
 

@@ -125,7 +125,7 @@ def test_counters_that_alarms_wait_for_are_there_before_anything_happened(crawle
 def test_what_nobody_measured_has_no_sample():
     readings = read_metrics({}, spider="shopper", completed_at=None, versions=("1", "2", "3"))
     assert {reading.metric for reading in readings} == {
-        Metric.DECISIONS, Metric.LOG_RECORDS, Metric.LOG_ERRORS, Metric.BUILD
+        Metric.DECISIONS, Metric.LOG_RECORDS, Metric.LOG_ERRORS, Metric.TRIPWIRE, Metric.BUILD
     }  # fmt: skip
 
 

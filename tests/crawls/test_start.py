@@ -57,6 +57,8 @@ CASES = {
     "an empty list": (write("lists/test.txt", "# nothing\n"), "test.txt"),
     "a list with a bad row": (write("lists/test.txt", "pirate.localhost\nnot a domain !\n"), "line 2"),
     "an unknown setting": (setting("SEKISHO_ROBOTS_OBEY", False), "SEKISHO_ROBOTS_OBEY"),
+    "a mode that the tripwire does not know": (setting("SEKISHO_TRIPWIRE", "off"), "SEKISHO_TRIPWIRE"),
+    "a destination without a port": (setting("SEKISHO_DESTINATIONS", ["db.example"]), "db.example"),
     "a folder in place of the log": (setting("SEKISHO_LOG", "sqlite:///lists"), "lists"),
     "a log below a file": (below_a_file, "plain"),
     "a log where nothing can be written": (setting("SEKISHO_LOG", "sqlite:////proc/sekisho.db"), "/proc"),
