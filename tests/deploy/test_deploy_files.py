@@ -199,7 +199,7 @@ def test_alerts_fire_when_they_must_and_only_then():
 
 def test_every_alert_says_what_to_do_and_has_a_test():
     names = re.findall(r"- alert: (\w+)", ALERTS)
-    assert len(names) == len(set(names)) == 6
+    assert len(names) == len(set(names)) == 7
     assert (
         ALERTS.count("summary: ") == ALERTS.count("description: ") == ALERTS.count("severity: ") == len(names)
     )
