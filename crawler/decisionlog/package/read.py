@@ -101,6 +101,8 @@ class PackageRegistry:
         try:
             with (self._folder / layout.REGISTRY).open("rb") as file:
                 for idx, line in enumerate(file):
+                    if not line.endswith(b"\n"):
+                        self._damaged(layout.REGISTRY, ValueError("its last line was cut off"))
                     body = line.removesuffix(b"\n")
                     yield LeafRow(idx=idx, ts_us=None, kind=None, segment_id=None, body=body, leaf_hash=None)
         except OSError as error:
@@ -129,7 +131,7 @@ class SegmentSource:
         folder: Path,
         manifest: Manifest,
         part: SegmentPart,
-        contexts: dict[int, tuple[bytes, ...]],
+        contexts: dict[int, tuple[bytes, bytes, bytes]],
         erased: frozenset[int] = frozenset(),
     ) -> None:
         self._manifest = manifest
@@ -154,7 +156,7 @@ class SegmentSource:
 
     def context(self, number: int) -> tuple[bytes, bytes, bytes] | None:
         """Return a context's columns."""
-        return self._contexts.get(number)  # type: ignore[return-value] # three of them, as read
+        return self._contexts.get(number)
 
     def page(self, number: int, first: int, end: int) -> Page:
         """Return the next records; when the file cannot be read on, none, and `problem` says why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,6 +19,33 @@ def number(value: object) -> int:
     if type(value) is not int:
         raise ValueError(f"{value!r} is no integer")
     return value
+
+
+@dataclass(slots=True)
+class Rows:
+    """What manifest and small files of a package say, by number.
+
+    What takes a row raises ValueError, TypeError, KeyError or AttributeError when it is none.
+    """
+
+    parts: dict[int, SegmentPart]
+    segments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    heads: dict[int, list[tuple[int, bytes, int]]] = field(default_factory=dict)
+    contexts: dict[int, tuple[bytes, bytes, bytes]] = field(default_factory=dict)
+
+    def take_segment(self, row: dict[str, Any]) -> None:
+        """Take a line of segments.jsonl; it is looked at when its segment is."""
+        self.segments[number(row["id"])] = row
+
+    def take_head(self, row: dict[str, Any]) -> None:
+        """Take a line of heads.jsonl."""
+        head = number(row["size"]), bytes.fromhex(row["root"]), number(row["ts_us"])
+        self.heads.setdefault(number(row["segment_id"]), []).append(head)
+
+    def take_context(self, row: dict[str, Any]) -> None:
+        """Take a line of contexts.jsonl."""
+        digests = bytes.fromhex(row["policy_sha256"]), bytes.fromhex(row["blocklist_sha256"])
+        self.contexts[number(row["id"])] = (row["agent"].encode(), *digests)
 
 
 def claim_of(

@@ -8,8 +8,8 @@ log had beside those is in the registry, and cannot be left out without being fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.findings import Findings, Problem, SegmentReport, VerifyReport
@@ -18,7 +18,7 @@ from crawler.decisionlog.package import layout, read_jsonl
 from crawler.decisionlog.package.files import check_files
 from crawler.decisionlog.package.layout import ManifestError, PackageError
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
-from crawler.decisionlog.package.rows import claim_of, host_sum, number
+from crawler.decisionlog.package.rows import Rows, claim_of, host_sum
 from crawler.decisionlog.registry_state import RegistryState
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck
@@ -26,7 +26,7 @@ from crawler.decisionlog.verify_segment import SegmentCheck
 from crawler.decisionlog.verify_told import compare, compare_rollup, with_told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -69,16 +69,6 @@ def verify_package(
         check_files(folder, manifest, octets, findings)
         verification.run(manifest, progress, known, trusted)
     return verification.report()
-
-
-@dataclass(slots=True)
-class _Rows:
-    """What manifest and small files of a package say, by number."""
-
-    parts: dict[int, SegmentPart]
-    segments: dict[int, dict[str, Any]] = field(default_factory=dict)
-    heads: dict[int, list[tuple[int, bytes, int]]] = field(default_factory=dict)
-    contexts: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
 
 
 class _Verification:
@@ -192,26 +182,21 @@ class _Verification:
     def _find(self, problem: Problem, text: str, segment: UUID | None = None) -> None:
         self._findings.add(problem, text, segment)
 
-    def _rows(self, manifest: Manifest) -> _Rows:
-        rows = _Rows({part.number: part for part in manifest.segments})
-        for row in self._lines(layout.SEGMENTS):
-            rows.segments[row["id"]] = row
-        for row in self._lines(layout.HEADS):
-            head = (number(row["size"]), bytes.fromhex(row["root"]), number(row["ts_us"]))
-            rows.heads.setdefault(row["segment_id"], []).append(head)
-        for row in self._lines(layout.CONTEXTS):
-            digests = bytes.fromhex(row["policy_sha256"]), bytes.fromhex(row["blocklist_sha256"])
-            rows.contexts[number(row["id"])] = (row["agent"].encode(), *digests)
+    def _rows(self, manifest: Manifest) -> Rows:
+        rows = Rows({part.number: part for part in manifest.segments})
+        for name, take in (
+            (layout.SEGMENTS, rows.take_segment),
+            (layout.HEADS, rows.take_head),
+            (layout.CONTEXTS, rows.take_context),
+        ):
+            try:
+                for row in read_jsonl.lines(self._folder / name):
+                    take(row)
+            except UNREADABLE as error:
+                self._find(Problem.FILE_DAMAGED, f"{name} cannot be read: {error}")
         return rows
 
-    def _lines(self, name: str) -> Iterator[dict[str, Any]]:
-        """Yield the lines of a small file; a line that cannot be read is a finding, and the last."""
-        try:
-            yield from read_jsonl.lines(self._folder / name)
-        except UNREADABLE as error:
-            self._find(Problem.FILE_DAMAGED, f"{name} cannot be read: {error}")
-
-    def _claim(self, part: SegmentPart, rows: _Rows) -> SegmentClaim | None:
+    def _claim(self, part: SegmentPart, rows: Rows) -> SegmentClaim | None:
         """Return what the package claims of a segment; None, and a finding, when that is nothing."""
         row = rows.segments.get(part.number)
         if row is None:
@@ -232,7 +217,7 @@ class _Verification:
         self,
         manifest: Manifest,
         claim: SegmentClaim,
-        rows: _Rows,
+        rows: Rows,
         documents: DocumentCheck,
         progress: Callable[[int], None] | None,
     ) -> None:
