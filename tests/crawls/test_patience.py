@@ -92,7 +92,9 @@ def test_every_request_that_left_has_its_outcome(met):
 def test_a_retry_after_of_ten_years_is_not_waited_for_and_nothing_more_is_asked_there(met):
     assert met.web.paths("years.localhost") == ["/robots.txt", "/a"]
     assert "rate_limited" in met.reasons("years.localhost", "/a")
-    assert "rate_limited" in met.reasons("years.localhost", "/b")  # beside `not_sent` of what was decided before
+    assert "rate_limited" in met.reasons(
+        "years.localhost", "/b"
+    )  # beside `not_sent` of what was decided before
 
 
 def test_a_retry_after_in_the_past_or_below_zero_ends_in_an_answer_or_a_record(met):

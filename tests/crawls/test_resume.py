@@ -74,7 +74,9 @@ def verifies(project: Project):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_crawl_that_is_asked_to_stop_ends_in_order_and_the_next_run_judges_anew_what_waited(web, road, sent):
+def test_a_crawl_that_is_asked_to_stop_ends_in_order_and_the_next_run_judges_anew_what_waited(
+    web, road, sent
+):
     process = started(web, road, 10)
     process.send_signal(sent)
     _, stderr = process.communicate(timeout=HUNG_S)
