@@ -83,6 +83,25 @@ def _stored(segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
     )
 
 
+def _segment_info(row: Row[Any], ends: Sequence[Row[Any]], heads: Sequence[Row[Any]]) -> SegmentInfo:
+    """Return a segment's row with its first and last record, and its newest head."""
+    return SegmentInfo(
+        number=row.id,
+        segment=UUID(row.uuid),
+        run=row.run_id,
+        agent=row.agent,
+        schema_version=row.schema_ver,
+        opened_us=row.opened_us,
+        size=ends[-1].idx + 1 if ends else 0,
+        first_us=ends[0].ts_us if ends else None,
+        last_us=ends[-1].ts_us if ends else None,
+        sealed=row.sealed_us is not None,
+        root=_hex(row.root),
+        head_size=heads[0].size if heads else 0,
+        head_root=heads[0].root.hex() if heads else None,
+    )
+
+
 class LogReader:
     """A log, opened for reading only. A context manager; raises LogError, never writes."""
 
@@ -123,23 +142,13 @@ class LogReader:
                 .order_by(schema.head.c.size.desc())
                 .limit(1)
             )
-            found.append(
-                SegmentInfo(
-                    number=row.id,
-                    segment=UUID(row.uuid),
-                    run=row.run_id,
-                    agent=row.agent,
-                    schema_version=row.schema_ver,
-                    opened_us=row.opened_us,
-                    size=ends[-1].idx + 1 if ends else 0,
-                    first_us=ends[0].ts_us if ends else None,
-                    last_us=ends[-1].ts_us if ends else None,
-                    sealed=row.sealed_us is not None,
-                    root=_hex(row.root),
-                    head_size=heads[0].size if heads else 0,
-                    head_root=heads[0].root.hex() if heads else None,
-                )
-            )
+            try:
+                found.append(_segment_info(row, ends, heads))
+            except (ValueError, TypeError, AttributeError) as error:
+                raise IntegrityError(
+                    f"{self.path}: the row of segment {row.id} is not what a writer writes: {error};"
+                    " run `sekisho log verify`"
+                ) from error
         return found
 
     @property
@@ -171,7 +180,7 @@ class LogReader:
             for row in rows:
                 try:
                     yield decode(row.body)
-                except ValueError as error:
+                except (ValueError, TypeError) as error:
                     raise IntegrityError(
                         f"{self.path}: entry {row.idx} of the registry was changed: {error};"
                         " run `sekisho log verify`"
@@ -199,7 +208,7 @@ class LogReader:
     def _checked(self, segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
         try:
             return _stored(segment, run, row)
-        except (ValueError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise IntegrityError(
                 f"{self.path}: record {segment}#{row.idx} is not what a writer writes:"
                 f" {error}; run `sekisho log verify`"

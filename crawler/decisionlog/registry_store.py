@@ -172,6 +172,10 @@ class RegistryStore:
                 raise IntegrityError(
                     f"entry {self._tree.size} of the log's registry is gone: run `sekisho log verify`"
                 )
+            if not isinstance(body, bytes) or not isinstance(ts_us, int):  # pages of a damaged file
+                raise IntegrityError(
+                    f"entry {idx} of the log's registry was changed: run `sekisho log verify`"
+                )
             self._add(body, leaf_hash(body), ts_us)
             if last is not None and idx == 0 and last.origin != self.origin:
                 raise IntegrityError(
