@@ -2,5 +2,6 @@
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
-context.run_migrations()
+if hasattr(context, "config"):  # only while alembic runs it; it can be imported, and then does nothing
+    context.configure(connection=context.config.attributes["connection"])
+    context.run_migrations()
