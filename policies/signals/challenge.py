@@ -116,7 +116,8 @@ def _may_be_challenge(lowered: bytes) -> bool:
 def named_by_page(response: ResponseFacts) -> Challenge | None:
     """Return the challenge that stands in place of a page; the body must be decoded. Cheap for full pages."""
     body = response.body
-    if not body or len(body) > LARGEST_CHALLENGE:
+    # Links in lower case are asked for before anything is made lower case: a full page ends here.
+    if not body or len(body) > LARGEST_CHALLENGE or not has_few_links(body):
         return None
     lowered = body.lower()
     if not _may_be_challenge(lowered) or not is_markup(response.media_type, body):

@@ -30,6 +30,7 @@ _TRIES = 8
 
 _HOST = re.compile(rb"//([a-z0-9.-]{4,80})")
 _ESCAPED_HOST = re.compile(rb"\\/\\/([a-z0-9.-]{4,80})")
+_BACKSLASH = b"\\"
 _ESCAPED = rb"\/\/"
 # Mentions of hosts in one page that are looked at.
 _MOST_HOSTS = 20_000
@@ -154,7 +155,7 @@ def _hosts(lowered: bytes) -> Iterator[bytes]:
 
 
 def _escaped_hosts(lowered: bytes) -> Iterator[bytes]:
-    if _ESCAPED in lowered:
+    if _BACKSLASH in lowered and _ESCAPED in lowered:  # one octet is found at once
         yield from (found[1] for found in _ESCAPED_HOST.finditer(lowered))
 
 
