@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import gzip
 import json
 import shutil
@@ -238,10 +239,8 @@ def test_its_signatures_are_those_of_another_implementation(module, seed, text, 
     assert module.is_signed(key, text, signature)
     wrong = bytearray(signature)
     wrong[flipped // 8] ^= 1 << flipped % 8
-    try:
+    with contextlib.suppress(ValueError):
         assert not module.is_signed(key, text, bytes(wrong))
-    except ValueError:
-        pass
 
 
 def test_both_reject_the_same_notes(module):

@@ -164,7 +164,7 @@ def test_records_of_a_package_that_were_swapped_or_left_out_are_found(packages, 
     ):
         for folder in ("records", "urls"):
             copy = packages.copy(package)
-            path = sorted((copy / folder).iterdir())[0]
+            path = min((copy / folder).iterdir())
             lines = change(gzip.decompress(path.read_bytes()).splitlines(keepends=True))
             path.write_bytes(gzip.compress(b"".join(lines)))
             repair(copy)
