@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
 
+HERE = Path(__file__).parent
+SIGNALS = HERE.parents[1] / "policies/signals"
+
+
 @pytest.fixture(scope="module")
 def fuzz():
-    name = "fuzz_signals"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[name]
+    """The fuzzer as its command loads it: from its own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(HERE)
+        yield importlib.import_module("fuzz_signals")
+    for name in ("fuzz_signals", "signal_targets"):
+        del sys.modules[name]
 
 
 def test_no_reader_raises_whatever_it_is_given(fuzz):
@@ -44,3 +47,20 @@ def test_an_exception_and_a_slow_reading_would_be_reported(fuzz):
         tally = fuzz.Tally()
         tally.execute(fuzz.Target("broken", read, (b"x",)), b"x")
         assert words in tally.wrong[0]
+
+
+def test_no_module_of_signals_is_left_out(fuzz):
+    ran = set()
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_code.co_name != "<module>":
+            ran.add(Path(frame.f_code.co_filename))
+
+    sys.setprofile(note)
+    try:
+        for target in fuzz.TARGETS:
+            for seed in target.seeds:
+                target.read(seed)
+    finally:
+        sys.setprofile(None)
+    assert {path.name for path in set(SIGNALS.glob("*.py")) - ran} == {"__init__.py"}
