@@ -1,9 +1,12 @@
 """Case 73: whatever Scrapy has that sends requests by itself, each passes the gate. Asserted on what arrived."""
 
 import json
+import sqlite3
+from collections import Counter
+from contextlib import closing
 
 import pytest
-from arrivals import undecided
+from arrivals import address, as_sent, undecided
 from loopback import Project, Reply, Web, page
 
 SPIDER = """
@@ -30,6 +33,7 @@ class Ways(SitemapSpider):
         yield Request(self.away + "/by-meta", meta=meta, errback=self.nothing)
         yield Request(self.there + "/shut/by-meta", meta=meta, errback=self.nothing)
         yield Request(self.there + "/flaky", callback=self.parse)
+        yield Request(self.there + "/moved", callback=self.parse)
         for number in range(2):
             yield Request(self.there + "/again", callback=self.parse, dont_filter=True)
 
@@ -41,6 +45,38 @@ class Ways(SitemapSpider):
     def nothing(self, failure):
         pass
 """
+
+
+class Witness:
+    """Asks the log, at each arrival and before it is answered, whether the decision for it is there."""
+
+    def __init__(self, log):
+        self.log = log
+        self.arrived = Counter()
+        self.undecided = []
+
+    def watch(self, web):
+        for key, reply in web.replies.items():
+            web.replies[key] = self._asking(web, reply)
+        web.default = self._asking(web, web.default)
+
+    def _asking(self, web, reply):
+        def answer(one):
+            asked = (one.method, address(web, one))
+            self.arrived[asked] += 1
+            connection = sqlite3.connect(f"file:{self.log}?mode=ro", uri=True, timeout=30)
+            with closing(connection):
+                decided = Counter(
+                    (method, as_sent(url))
+                    for method, url in connection.execute(
+                        "SELECT method, url FROM decisions WHERE stage = 'request' AND verdict = 'fetch'"
+                    )
+                )
+            if decided[asked] < self.arrived[asked]:
+                self.undecided.append(asked)
+            return reply(one) if callable(reply) else reply
+
+        return answer
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +94,8 @@ def ways(tmp_path_factory):
         web.add("open.localhost", "/open.bin", Reply(200, binary, b"open"))
         away = web.url("closed.localhost", "/by-hop")
         web.add("open.localhost", "/hop.bin", Reply(302, (("Location", away),)))
+        web.add("open.localhost", "/moved", Reply(301, (("Location", web.url("open.localhost", "/landed")),)))
+        web.add("open.localhost", "/landed", page("here"))
         flaky = [Reply(500), page("well again")]
         web.add("open.localhost", "/flaky", lambda _: flaky.pop(0) if flaky else page("asked too often"))
         listed = [
@@ -68,6 +106,8 @@ def ways(tmp_path_factory):
         urls = "".join(f"<url><loc>{url}</loc></url>" for url in listed)
         sitemap = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{urls}</urlset>'.encode()
         web.add("open.localhost", "/sitemap.xml", Reply(200, (("Content-Type", "application/xml"),), sitemap))
+        witness = Witness(project.folder / "log.db")
+        witness.watch(web)
         crawl = project.scrapy(
             "crawl", "ways",
             "-a", f"open={web.url('open.localhost', '')}", "-a", f"closed={web.url('closed.localhost', '')}",
@@ -75,18 +115,28 @@ def ways(tmp_path_factory):
         )  # fmt: skip
         assert crawl.code == 0, crawl.stderr[-3000:]
         items = [json.loads(line) for line in (project.folder / "items.jsonl").read_text().splitlines()]
-        yield web, crawl, items
+        yield web, crawl, items, witness
+
+
+def test_check_01_whatever_arrives_by_whichever_way_its_decision_was_durable_before(ways):
+    web, crawl, _, witness = ways
+    for path in "/robots.txt /sitemap.xml /listed /moved /landed /flaky /again /open.bin".split():
+        assert witness.arrived["GET", web.url("open.localhost", path)]
+    assert witness.arrived["GET", web.url("open.localhost", "/flaky")] == 2, "the retry"
+    assert witness.undecided == []
+    assert sum(witness.arrived.values()) == len(web.received)
+    assert undecided(web, [*web.received, *web.rights_received], crawl.records) == []
 
 
 def test_case_73_no_way_of_scrapys_own_asks_for_what_is_denied(ways):
-    web, crawl, _ = ways
+    web, crawl, *_ = ways
     assert web.paths("closed.localhost") == ["/robots.txt"]
     assert [path for path in web.paths("open.localhost") if path.startswith("/shut/")] == []
     assert undecided(web, web.received, crawl.records) == []
 
 
 def test_case_73_each_refusal_and_each_try_has_its_record(ways):
-    web, crawl, _ = ways
+    web, crawl, *_ = ways
     refused = {one.url for one in crawl.of(stage="request", verdict="skip", reason="robots_disallow")}
     assert refused == {
         *(web.url("closed.localhost", path) for path in ("/by-meta", "/file.bin", "/listed", "/by-hop")),
@@ -100,6 +150,6 @@ def test_case_73_each_refusal_and_each_try_has_its_record(ways):
 
 
 def test_case_73_what_is_open_arrives_by_each_of_these_ways(ways):
-    web, _, items = ways
+    web, _, items, _ = ways
     assert web.url("open.localhost", "/listed") in {one["url"] for one in items}
     assert {file["url"] for one in items for file in one["files"]} == {web.url("open.localhost", "/open.bin")}
