@@ -120,7 +120,16 @@ def ways(tmp_path_factory):
 
 def test_check_01_whatever_arrives_by_whichever_way_its_decision_was_durable_before(ways):
     web, crawl, _, witness = ways
-    for path in "/robots.txt /sitemap.xml /listed /moved /landed /flaky /again /open.bin".split():
+    for path in [
+        "/robots.txt",
+        "/sitemap.xml",
+        "/listed",
+        "/moved",
+        "/landed",
+        "/flaky",
+        "/again",
+        "/open.bin",
+    ]:
         assert witness.arrived["GET", web.url("open.localhost", path)]
     assert witness.arrived["GET", web.url("open.localhost", "/flaky")] == 2, "the retry"
     assert witness.undecided == []
