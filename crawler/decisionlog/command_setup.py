@@ -32,7 +32,7 @@ def init(arguments: argparse.Namespace) -> int:
         postgres_setup.set_up(place)
         print(f"{place} is set up. Let crawls write: GRANT {store_postgres.WRITER} TO login;")
         print(f"let exporters read: GRANT {store_postgres.READER} TO login;")
-        print(f"let retention delete: GRANT {store_postgres.PRUNER} TO login;")
+        print(f"let retention act: GRANT {store_postgres.WRITER}, {store_postgres.PRUNER} TO login;")
     else:
         store.open_for_writing(place).close()
         print(f"{place} is set up.")

@@ -115,6 +115,7 @@ def _roles() -> Iterator[str]:
             f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation"
             " THEN NULL; END $$"
         )
+    yield f"GRANT {READER} TO {WRITER}, {PRUNER}"  # who writes may look, with the reader's rights alone
     yield as_owner()[0]
     yield f"CREATE SCHEMA IF NOT EXISTS {SCHEMA} AUTHORIZATION {OWNER}"
     # Whoever logs in with psql finds the view `decisions` by its name.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.retention.acts import Actor
 
+_PAGE: Final = 500
 _O: Final = schema.opening.c
 _DIGESTS: Final = 500
 
@@ -90,18 +91,22 @@ def _exports(connection: Connection, segments: set[str]) -> tuple[str, ...]:
 
 def _mentioned(connection: Connection, octets: bytes) -> tuple[str, ...]:
     """Return the digests of documents in whose octets the URL stands."""
-    column = schema.document.c
+    column, last = schema.document.c, 0
     found = []
-    for row in connection.execute(
-        select(column.sha256, column.size, column.codec, column.body).order_by(column.id),
-        execution_options={"yield_per": 500},
-    ):
-        try:
-            body = unpack_body(row.codec, row.size, row.body)
-        except ValueError:
-            continue  # `sekisho log verify` tells of it
-        if octets in body:
-            found.append(row.sha256.hex())
+    while rows := connection.execute(
+        select(column.id, column.sha256, column.size, column.codec, column.body)
+        .where(column.id > last)
+        .order_by(column.id)
+        .limit(_PAGE)
+    ).all():
+        last = rows[-1].id
+        for row in rows:
+            try:
+                body = unpack_body(row.codec, row.size, row.body)
+            except ValueError:
+                continue  # `sekisho log verify` tells of it
+            if octets in body:
+                found.append(row.sha256.hex())
     return tuple(found)
 
 

@@ -76,6 +76,7 @@ def make_logins(server):
     with server.admin() as connection:
         for login, role in (("crawl_login", "writer"), ("read_login", "reader"), ("prune_login", "pruner")):
             connection.execute(f"CREATE ROLE {login} LOGIN IN ROLE sekisho_{role}")
+        connection.execute("CREATE ROLE keep_login LOGIN IN ROLE sekisho_writer, sekisho_pruner")
 
 
 @pytest.fixture(scope="session")
