@@ -78,14 +78,14 @@ class PageReader:
         rows = session.execute(self._sql, (number, first, end, PAGE)).fetchall()
         after = rows[-1][0] + 1 if len(rows) == PAGE else end
         openings = session.execute(OPENINGS_SQL, (number, first, after)).fetchall() if self._urls else []
+        columns = list(zip(*rows, strict=True))
         withheld: list[tuple[Any, ...]] = []
-        if rows and not self._committed and sum(row[-1] for row in rows) != len(openings):
+        if rows and not self._committed and sum(columns[-1]) != len(openings):
             opened = {row[0] for row in openings}
             committed = session.execute(_COMMITTED_SQL, (number, first, after)).fetchall()
             withheld = [row for row in committed if row[0] not in opened]
         session.execute("COMMIT")
         if not rows:
             return None, after
-        columns = zip(*rows, strict=True)
         records = dict(zip(self._names, columns, strict=False))  # the last column may be the flag
         return ExportPage(records=records, openings=openings, withheld=withheld), after

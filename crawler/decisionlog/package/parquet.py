@@ -116,11 +116,13 @@ class ParquetSink:
 
     def _openings(self, page: ExportPage) -> Any:  # noqa: ANN401 - pyarrow has no types
         pa = self._pa
-        rows = [(*row, None, None) for row in page.openings]
+        rows = page.openings
         if page.withheld:
+            rows = [(*row, None, None) for row in rows]
             rows += [(idx, None, None, None, url, parent) for idx, url, parent in page.withheld]
             rows.sort(key=lambda row: row[0])
-        idx, url, parent, salt, *commits = zip(*rows, strict=True) if rows else ((),) * 6
+        columns = list(zip(*rows, strict=True)) or [()] * 4
+        idx, url, parent, salt, *commits = columns
         urls, url_octets = self._texts(url)
         parents, parent_octets = self._texts(parent)
         arrays = [
@@ -131,8 +133,9 @@ class ParquetSink:
             url_octets,
             parent_octets,
         ]
-        if len(self._url_schema) > len(arrays):
-            arrays += [pa.array(commit, pa.binary()).cast(pa.binary(32)) for commit in commits]
+        arrays += [pa.array(commit, pa.binary()).cast(pa.binary(32)) for commit in commits]
+        while len(arrays) < len(self._url_schema):
+            arrays.append(pa.nulls(len(idx), pa.binary(32)))
         return pa.record_batch(arrays, schema=self._url_schema)
 
     def _texts(self, urls: Sequence[bytes | None]) -> tuple[Any, Any]:
