@@ -8,7 +8,9 @@ database cannot read: who has both can rewrite history back to the last checkpoi
 from __future__ import annotations
 
 import os
+import secrets
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -60,16 +62,18 @@ def create_key(path: Path) -> Ed25519PrivateKey:
     """Make a key and its file (mode 0600), durably. Raises LogError; never writes over a file."""
     key = Ed25519PrivateKey.generate()
     octets = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # A name of its own: what a process left that was killed here must not be in the way of the next one.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(octets)
+                file.flush()
+                os.fsync(file.fileno())
             os.link(part, path)  # appears whole, and never over another one
         finally:
-            part.unlink()
+            with suppress(FileNotFoundError):
+                part.unlink()
         sync_folder(path.parent)
     except OSError as error:
         raise LogError(
@@ -90,14 +94,19 @@ def sync_folder(folder: Path) -> None:
 
 def load_or_create_key(path: Path) -> Ed25519PrivateKey:
     """Return the key in the file, which is made when it is not there. Raises LogError."""
-    if path.exists():
-        return load_key(path)
+    if not path.exists():
+        try:
+            return create_key(path)
+        except LogError as error:
+            if not isinstance(error.__cause__, FileExistsError):
+                raise
+            # another process was first
+    key = load_key(path)
     try:
-        return create_key(path)
-    except LogError as error:
-        if isinstance(error.__cause__, FileExistsError):  # another process was first
-            return load_key(path)
-        raise
+        sync_folder(path.parent)  # whoever made it may have died before its name was durable
+    except OSError as error:
+        raise LogError(f"the folder of the key {path} cannot be synced: {error.strerror or error}") from error
+    return key
 
 
 def _line(error: BaseException) -> str:
