@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-
 HERE = Path(__file__).parent
 SIGNALS = HERE.parents[1] / "policies/signals"
 
