@@ -40,6 +40,7 @@ bench: $(VENV)/.test ## figures: crawl ratio against stock Scrapy, pace, log, ru
 	@$(BIN)/python tests/benchmarks/bench_crawl.py
 	@$(BIN)/python tests/benchmarks/bench_pace.py
 	@$(BIN)/python tests/benchmarks/bench_log.py
+	@$(BIN)/python tests/benchmarks/bench_export.py
 	@$(BIN)/python tests/benchmarks/bench_log.py --engine postgresql --writers 8
 	@$(BIN)/python tests/benchmarks/bench_response_rules.py
 	@$(BIN)/python tests/benchmarks/bench_paywall.py
