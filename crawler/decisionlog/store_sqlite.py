@@ -64,7 +64,10 @@ def explain(error: BaseException, path: Path, doing: str) -> LogError:
     advice = _ADVICE.get(code & 0xFF, "") if isinstance(code, int) else ""
     detail = str(cause) or type(cause).__name__
     damaged = code is not None and code & 0xFF == sqlite3.SQLITE_CORRUPT
-    kind = IntegrityError if damaged or isinstance(cause, UnicodeError) else LogError
+    undecoded = (
+        code is None and isinstance(cause, sqlite3.Error) and "decode to UTF-8" in detail
+    )  # the driver's
+    kind = IntegrityError if damaged or undecoded or isinstance(cause, UnicodeError) else LogError
     return kind(f"cannot {doing} the log {path}: {detail}" + (f"; {advice}" if advice else ""))
 
 

@@ -271,7 +271,7 @@ class _Verification:
         try:
             stored = self._reader.host_sums(claim.number)
             computed = self._reader.computed_sums(claim.number) if stored and records else None
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, IntegrityError) as error:
             self._findings.add(
                 Problem.ROLLUP_WRONG, f"its sums by host are not what a writer writes: {error}", claim.uuid
             )
