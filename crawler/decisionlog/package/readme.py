@@ -36,18 +36,17 @@ How to verify it
    fewer than 200 lines, needs nothing but Python 3.11 and no network, and was written apart from the software
    that made this export. Read it first:
 
-       python3 verify.py . --vkey VKEY{standalone}
+       python3 verify.py . VKEY FILE{standalone}
 
    VKEY is the public key of the crawler's operator. Take it from where the operator publishes it, not from
-   this package: a key that comes with what it signs proves nothing.
+   this package: a key that comes with what it signs proves nothing. FILE is a checkpoint of this log that
+   somebody else has kept: a regulator, a notary, you yourself. It is what shows that the log was not
+   rewritten as a whole since then; nothing inside this package can.
 
 3. The same with the software itself, which says more about what it finds:
 
        pip install {extra}
        sekisho log verify --export . --key VKEY --known-checkpoint FILE
-
-   FILE is a checkpoint of this log that somebody else has kept: a regulator, a notary, you yourself. It is
-   what shows that the log was not rewritten as a whole since then; nothing inside this package can.
 
 The exit code is 0 when all is well, 4 when something was changed or is missing, and 6 when something could
 not be verified here, for example because no checkpoint was given.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
 import json
 import subprocess
@@ -206,3 +207,49 @@ def test_options_that_do_not_go_together_are_refused_before_anything_is_written(
     assert main(["log", "export", "--log", packages.log.url, *wrong]) == ExitCode.USAGE
     assert not (tmp_path / "x").exists()
     assert capsys.readouterr().err.count("\n") <= 2
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_check_23_an_erased_url_is_in_no_later_export_and_the_export_verifies(
+    packages, encoding, independent, capsys
+):
+    from crawler.cli import main
+
+    url = "http://a.example/page/2"
+    plain = url.encode()
+    before = packages.make(encoding)
+    erase = [
+        "log",
+        "erase",
+        url,
+        "--basis",
+        "request 17",
+        "--actor",
+        "compliance",
+        "--log",
+        packages.log.url,
+        "--yes",
+    ]
+    assert main(erase) == 0, capsys.readouterr().err
+    package = packages.make(encoding)
+    report = packages.verify(package)
+    assert report.findings == ()
+    assert report.openings < verify_package(before).openings
+    for path in (package / "urls").iterdir():
+        octets = path.read_bytes() if encoding is Encoding.PARQUET else gzip.decompress(path.read_bytes())
+        assert plain not in octets
+    assert independent(package, packages.vkey, packages.kept.place) == (
+        (0, []) if encoding is Encoding.JSONL else (6, [])
+    )
+    assert independent(packages.log.path, packages.vkey, packages.kept.place) == (0, [])
+
+
+def test_a_url_that_is_gone_from_a_package_without_a_word_is_found(packages, repair, independent):
+    package = packages.make(Encoding.JSONL)
+    path = min((package / "urls").iterdir())
+    path.write_bytes(
+        gzip.compress(b"".join(gzip.decompress(path.read_bytes()).splitlines(keepends=True)[1:]))
+    )
+    repair(package)
+    assert {finding.problem.value for finding in packages.verify(package).findings} == {"url_missing"}
+    assert independent(package, packages.vkey, packages.kept.place)[0] == 4
