@@ -159,3 +159,65 @@ def test_check_17_roots_and_proofs_agree_with_the_definition_up_to_1025_leaves()
                 old_size=old, old_root=root_of(leaves[:old]), size=size, root=root,
                 proof=consistency_proof(leaves[:size], old),
             )  # fmt: skip
+
+
+def path_of(leaves, index):
+    """The audit path as RFC 6962 section 2.1.1 defines it, word by word."""
+    if len(leaves) <= 1:
+        return []
+    k = 1 << (len(leaves) - 1).bit_length() - 1
+    if index < k:
+        return [*path_of(leaves[:k], index), second_opinion(leaves[k:])]
+    return [*path_of(leaves[k:], index - k), second_opinion(leaves[:k])]
+
+
+def subproof(leaves, old, *, whole=True):
+    """The consistency proof as RFC 6962 section 2.1.2 defines it, word by word."""
+    if old == len(leaves):
+        return [] if whole else [second_opinion(leaves)]
+    k = 1 << (len(leaves) - 1).bit_length() - 1
+    if old <= k:
+        return [*subproof(leaves[:k], old, whole=whole), second_opinion(leaves[k:])]
+    return [*subproof(leaves[k:], old - k, whole=False), second_opinion(leaves[:k])]
+
+
+def test_check_17_roots_at_every_size_and_proofs_at_some_equal_the_definition_up_to_1025():
+    leaves, tree = numbered(1025), CompactRange()
+    # The definition again, as a binary counter: the roots of perfect subtrees from the right.
+    stack = []
+    for size in range(1026):
+        node = stack[-1] if stack else sha256(b"").digest()
+        for left in stack[-2::-1]:
+            node = sha256(b"\x01" + left + node).digest()
+        assert tree.root() == node, size
+        if size == 1025:
+            break
+        stack.append(leaves[size])
+        for _ in range(((size + 1) & -(size + 1)).bit_length() - 1):
+            stack[-2:] = [sha256(b"\x01" + stack[-2] + stack[-1]).digest()]
+        tree.extend(leaves[size : size + 1])
+    for size in (1, 2, 3, 7, 8, 255, 256, 257, 600, 1024, 1025):
+        these, root = leaves[:size], root_of(leaves[:size])
+        for index in {0, size // 3, size - 1}:
+            proof = inclusion_proof(these, index)
+            assert list(proof) == path_of(these, index)
+            good = {"leaf": these[index], "index": index, "size": size, "root": root}
+            assert verify_inclusion(**good, proof=proof)
+            for wrong in (
+                [*proof, root],
+                [*proof, *proof, root],
+                [*proof[:-1], b""],
+                [root, *proof][: len(proof)] or [root],
+            ):
+                assert list(wrong) == list(proof) or not verify_inclusion(**good, proof=wrong)
+        for old in {1, size // 2, size - 1, size} - {0}:
+            proof = consistency_proof(these, old)
+            assert list(proof) == subproof(these, old)
+            good = {"old_size": old, "old_root": root_of(leaves[:old]), "size": size, "root": root}
+            assert verify_consistency(**good, proof=proof)
+            for wrong in (
+                [*proof, root],
+                [*proof[:-1], b""] if proof else [root],
+                list(proof[:-1]) if proof else [b""],
+            ):
+                assert not verify_consistency(**good, proof=wrong)
