@@ -3,8 +3,8 @@
 One record is one line. Times are RFC 3339 in UTC with microseconds. The evidence is that of the deciding
 verdict in the record's basis; `rules` names every rule that was consulted, in order.
 CSV is UTF-8 with a byte order mark; a cell that a spreadsheet would take for a formula (it begins with
-`=`, `+`, `-`, `@`, TAB, CR or NUL) has an apostrophe before it (OWASP, CSV Injection,
-https://owasp.org/www-community/attacks/CSV_Injection). Pure but for reading documents from the log.
+`=`, `+`, `-`, `@`, their full-width forms, TAB, CR, LF or NUL) has an apostrophe before it (OWASP,
+CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection). Pure but for reading documents from the log.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ARMED_SQL: Final = (
     "SELECT DISTINCT run FROM decisions WHERE stage = 'run' AND verdict = 'note' AND reason = 'guard_armed'"
 )
 BOM: Final = "\ufeff"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BASES: Final = 20_000
 _NONE: Final = Evidence(source="")  # every evidence object has the same members
 

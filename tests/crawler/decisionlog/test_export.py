@@ -87,6 +87,8 @@ def test_every_evidence_and_citation_of_the_deciding_verdict_is_there():
 
 HOSTILE = (
     "=1+1",
+    "\uff1d1+1",
+    "\n=1+1",
     "+1",
     "-1",
     "@SUM(A1)",
@@ -110,7 +112,7 @@ def test_hostile_texts_survive_json_and_cannot_be_formulas_in_csv(log, entry):
     rows = as_csv(log)
     assert list(rows[0]) == list(COLUMNS)
     for row, text in zip(rows, HOSTILE, strict=True):
-        harmless = f"'{text}" if text[0] in "=+-@\t\r\x00" else text
+        harmless = f"'{text}" if text[0] in "=+-@\t\r\n\x00\uff1d" else text
         assert row["url"] == row["error"] == row["host"] == harmless
 
 
@@ -119,7 +121,9 @@ def test_no_csv_cell_begins_like_a_formula(text):
     from crawler.decisionlog.export import _cell
 
     cell = _cell(text)
-    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\0"))
+    assert not cell.startswith(
+        ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+    )
     assert cell in (text, f"'{text}")
 
 
