@@ -4,7 +4,8 @@ One record is one line. Times are RFC 3339 in UTC with microseconds. The evidenc
 verdict in the record's basis; `rules` names every rule that was consulted, in order.
 CSV is UTF-8 with a byte order mark; a cell that a spreadsheet would take for a formula (it begins with
 `=`, `+`, `-`, `@`, their full-width forms, TAB, CR, LF or NUL) has an apostrophe before it (OWASP,
-CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection). Pure but for reading documents from the log.
+CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection).
+Pure but for reading documents from the log.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from crawler.decisionlog.errors import IntegrityError
 from policies.basis import decode_basis
 from policies.console import as_jsonl
+from policies.spreadsheet import BOM, spreadsheet_cell
 from policies.vocabulary import Evidence
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 ARMED_SQL: Final = (
     "SELECT DISTINCT run FROM decisions WHERE stage = 'run' AND verdict = 'note' AND reason = 'guard_armed'"
 )
-BOM: Final = "\ufeff"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _BASES: Final = 20_000
 _NONE: Final = Evidence(source="")  # every evidence object has the same members
 
@@ -186,7 +186,7 @@ class Exporter:
         for record in records:
             buffer.seek(0)
             buffer.truncate()
-            writer.writerow([_cell(value) for value in self._flat(record)])
+            writer.writerow([spreadsheet_cell(value) for value in self._flat(record)])
             yield buffer.getvalue()
 
     def _flat(self, record: StoredRecord) -> Iterator[object]:
@@ -208,8 +208,3 @@ def _joined(values: object, names: tuple[str, ...]) -> str:
     """Return a list of objects as one cell."""
     rows: list[Mapping[str, object]] = values if isinstance(values, list) else []
     return "; ".join(" ".join(str(row[name]) for name in names if row.get(name)) for row in rows)
-
-
-def _cell(value: object) -> object:
-    """Return a cell that stays a value in a spreadsheet."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
