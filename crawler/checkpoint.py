@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from scrapy.http import Response
 
 from blocklists.profile import load_profile
+from crawler.collector import Collector
 from crawler.decisionlog.clock import SystemClock
 from crawler.errors import SekishoSkip, SetupError
 from crawler.pace import Pace
@@ -72,6 +73,7 @@ class Checkpoint:
         self.permits = PermitBook()
         self.pace = Pace(float(agent.policy.robots.max_crawl_delay_seconds))
         self.tally = Tally()
+        self.collector = Collector()
         self.refusals: Refusals | None = None
         self.site_files: SiteFiles | None = None
         self.rights_files: RightsFiles | None = None

@@ -172,6 +172,7 @@ class GuardedHandlers(DownloadHandlers):
         checkpoint.heed(visit, response)  # before anything else of this origin leaves
         visit.end_turn()
         checkpoint.record.received(visit, permit.receipt, response)
+        checkpoint.collector.answered(len(response.body))
         return response
 
 

@@ -10,7 +10,6 @@ The add-on makes it and listens through it, so that it stands in no table of com
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from crawler.tripwire_words import Trip
 
 logger = logging.getLogger(__name__)
-YOUNG_OBJECTS = 10_000  # collections of the young begin at this many; memory for it is about a megabyte
 LOG_UNWRITABLE = "sekisho_log_unwritable"
 NOT_GUARDED = "sekisho_not_guarded"
 # Without the first a placeholder agent could be led off this machine, without the second to a listed site.
@@ -82,7 +80,7 @@ class Guard:
         self._trips = Trips(self._checkpoint, self._count)
         self._reason = ""
         self._failed = False
-        self._thresholds: tuple[int, int, int] | None = None
+        self._calmed = False
         self._checkpoint.on_log_failure = self._log_failed
         crawler.signals.connect(self.spider_opened, signal=signals.spider_opened)
         crawler.signals.connect(self.spider_closed, signal=signals.spider_closed)
@@ -109,7 +107,8 @@ class Guard:
             self._fail()
             raise CloseSpider(NOT_GUARDED) from error
         checkpoint.armed = True
-        self._calm_the_collector()
+        checkpoint.collector.calm()
+        self._calmed = True
         logger.info(
             "Sekisho: run %s of %s, agent %s, policy %s, lists %s (%d entries), log %s%s",
             checkpoint.run_id,
@@ -121,19 +120,6 @@ class Guard:
             checkpoint.config.log,
             "; placeholder contact: loopback only" if checkpoint.loopback_only else "",
         )
-
-    def _calm_the_collector(self) -> None:
-        """Keep the cyclic collector from walking what will not go away.
-
-        What exists now (settings, lists, the suffix list, code) lives as long as the crawl, and a page makes
-        thousands of short-lived objects that reference counting frees: at the default threshold the
-        collector took up to a third of a crawl's time (measured with `tests/benchmarks/bench_crawl.py`,
-        whose `--plain-gc` shows the figures without this). The thresholds are put back when the engine stops.
-        """
-        self._thresholds = gc.get_threshold()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(max(YOUNG_OBJECTS, self._thresholds[0]), *self._thresholds[1:])
 
     def _count(self, key: str) -> None:
         self._crawler.stats.inc_value(key)  # there are no stats yet when the guard is made
@@ -164,10 +150,9 @@ class Guard:
 
     async def engine_stopped(self) -> None:
         """Write the closing record and seal the segment, unless the log has failed."""
-        if self._thresholds is not None:
-            gc.set_threshold(*self._thresholds)
-            gc.unfreeze()
         checkpoint = self._checkpoint
+        if self._calmed:
+            checkpoint.collector.restore()
         self._trips.drain()
         stats: dict[str, Any] = self._crawler.stats.get_stats()
         members = {

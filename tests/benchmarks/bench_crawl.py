@@ -116,6 +116,7 @@ def child(url: str, options: argparse.Namespace) -> None:
 
         gc.freeze = gc.unfreeze = lambda: None
         gc.set_threshold = lambda *_: None
+        gc.collect = lambda *_: 0
     process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(Bench)
     times: dict[str, float] = {}
