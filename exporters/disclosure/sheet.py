@@ -11,26 +11,17 @@ import io
 from typing import TYPE_CHECKING
 
 from exporters.disclosure.page import visible
+from policies.spreadsheet import BOM, spreadsheet_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from exporters.disclosure.figures import Figure, Scalar
 
-#: Leading characters that Excel, LibreOffice and Sheets may evaluate, full-width forms included.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00", "＝", "＋", "－", "＠")
-_BOM = b"\xef\xbb\xbf"
-
 
 def safe_cell(value: Scalar) -> str:
     """Return a cell as text; numbers as they are, text defused, NULL empty."""
-    if value is None:
-        return ""
-    if isinstance(value, int):
-        return str(value)
-    shown = visible(value)
-    first = value.lstrip(" ")[:1]
-    return f"'{shown}" if first in _FORMULA and first else shown
+    return visible(str(spreadsheet_cell(value)))
 
 
 def encode_sheet(header: Sequence[str], rows: Iterable[Sequence[Scalar]]) -> bytes:
@@ -39,7 +30,7 @@ def encode_sheet(header: Sequence[str], rows: Iterable[Sequence[Scalar]]) -> byt
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows([safe_cell(cell) for cell in row] for row in rows)
-    return _BOM + stream.getvalue().encode("utf-8")
+    return (BOM + stream.getvalue()).encode("utf-8")
 
 
 def encode_domains(figure: Figure) -> bytes:

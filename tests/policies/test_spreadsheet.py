@@ -21,4 +21,6 @@ def test_what_is_no_text_stays_and_nothing_is_empty():
 @given(st.text())
 def test_no_cell_begins_like_a_formula(text):
     cell = spreadsheet_cell(text)
-    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@"))
+    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
+    assert not cell.startswith(("\t", "\r", "\n", "\0"))
+    assert cell in (text, f"'{text}")
