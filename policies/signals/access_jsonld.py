@@ -29,8 +29,10 @@ from policies.signals.page_text import line_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A longer script is searched as text instead of parsed: no publisher's article needs a million characters.
-PARSED_CHARACTERS = 1_000_000
+# Characters of one page's scripts that are parsed, and scripts; what is beyond is searched as text. No
+# publisher's article needs so many, and to parse a million takes longer than to judge a thousand pages.
+PARSED_CHARACTERS = 250_000
+PARSED_SCRIPTS = 200
 _VALUE_DEPTH = 4
 # Statements reported for one script: one decides, the others are company.
 _REPORTED = 20
@@ -158,23 +160,31 @@ def find_in_text(text: str, begin: int, end: int, note: str) -> Iterator[AccessS
             return
 
 
-def find_in_script(text: str, begin: int, end: int) -> Iterator[AccessStatement]:
+def names_property(text: str, begin: int, end: int) -> bool:
+    """Tell whether a stretch of a page names the property at all."""
+    return _NAME.search(text, begin, end) is not None
+
+
+def find_in_script(text: str, begin: int, end: int, *, parsing: bool = True) -> Iterator[AccessStatement]:
     """Yield what the JSON-LD script at `text[begin:end]` says about the page.
 
-    `text` is the whole page, so that lines are those of the page.
+    `text` is the whole page, so that lines are those of the page; without `parsing` the script is searched as
+    text, since the page has spent what is parsed of one.
     """
-    if _NAME.search(text, begin, end) is None:
-        return
-    parsed = parse_documents(text[begin:end])
+    parsed = parse_documents(text[begin:end]) if parsing else None
     if parsed is None:
         yield from find_in_text(text, begin, end, "JSON-LD that cannot be parsed, read as text")
         return
     documents, note = parsed
     places = [match.start() for match in _KEY.finditer(text, begin, end)] or [begin]
-    reported = 0
+    reported = free = 0
     for number, access, of_page in _declarations(documents):
         if not of_page or access is None:
             continue
+        if access is Access.FREE:
+            free += 1
+            if free > _REPORTED:
+                continue
         place = places[min(number, len(places) - 1)]
         yield AccessStatement(
             access=access,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from policies.signals.access_scope import is_list, is_place_or_event, is_whole_work, leads_away, local_name
-from policies.signals.access_statement import SNIPPET, AccessStatement, Carrier, read_boolean
+from policies.signals.access_statement import SNIPPET, Access, AccessStatement, Carrier, read_boolean
 from policies.signals.page_markers import ACCESSIBLE
 from policies.signals.page_markup import VOID, Tag
 
@@ -86,6 +86,7 @@ class _Reader:
     def __init__(self) -> None:
         self._open: list[_Open] = []
         self._counts: dict[str, int] = {}
+        self._free = 0
 
     def _pop(self) -> None:
         self._counts[self._open.pop().name] -= 1
@@ -113,7 +114,7 @@ class _Reader:
             linked = _names(attributes.get("itemprop", "")) | _names(attributes.get("property", ""))
             named = _names(attributes.get("name", ""))
             if ACCESSIBLE in linked or ACCESSIBLE in named:
-                statement = _declared(tag, attributes, outer, named=ACCESSIBLE in named)
+                statement = self._declared(tag, attributes, outer, named=ACCESSIBLE in named)
             if "itemscope" in attributes or "typeof" in attributes:
                 types = _names(attributes.get("itemtype", "")) | _names(attributes.get("typeof", ""))
                 item = _begin_item(outer, beside=beside, linked=linked, types=types)
@@ -122,28 +123,32 @@ class _Reader:
             self._counts[name] = self._counts.get(name, 0) + 1
         return statement
 
-
-def _declared(
-    tag: Tag, attributes: dict[str, str], item: _Item | None, *, named: bool
-) -> AccessStatement | None:
-    if item is not None and not item.speaks and not named:
-        return None
-    access = read_boolean(_value(tag, attributes))
-    if access is None:
-        return None
-    return AccessStatement(
-        access=access,
-        carrier=Carrier.MICRODATA,
-        line=tag.line,
-        text=tag.text[tag.start : tag.end + 40][:SNIPPET].split("\n\n", 1)[0].strip(),
-        note="a declaration outside every item" if item is None else "",
-    )
+    def _declared(
+        self, tag: Tag, attributes: dict[str, str], item: _Item | None, *, named: bool
+    ) -> AccessStatement | None:
+        if item is not None and not item.speaks and not named:
+            return None
+        access = read_boolean(_value(tag, attributes))
+        if access is None:
+            return None
+        if access is Access.FREE:
+            self._free += 1
+            if self._free > _REPORTED:
+                return None
+        return AccessStatement(
+            access=access,
+            carrier=Carrier.MICRODATA,
+            line=tag.line,
+            text=tag.text[tag.start : tag.end + 40][:SNIPPET].split("\n\n", 1)[0].strip(),
+            note="a declaration outside every item" if item is None else "",
+        )
 
 
 def find_in_tags(tags: Sequence[Tag]) -> Iterator[AccessStatement]:
     """Yield what microdata and RDFa say about the page, in the order of the page.
 
-    Behind `_REPORTED` restrictions there is nothing more to learn: the page is restricted.
+    Behind `_REPORTED` restrictions there is nothing more to learn: the page is restricted. A permission
+    says nothing more either when it is said once more.
     """
     reader = _Reader()
     reported = 0

@@ -13,7 +13,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.signals.access_jsonld import Members, parse_documents, read_value
+from policies.signals.access_jsonld import (
+    PARSED_CHARACTERS,
+    PARSED_SCRIPTS,
+    Members,
+    names_property,
+    parse_documents,
+    read_value,
+)
 from policies.signals.access_scope import local_name
 from policies.signals.access_statement import Access
 from policies.signals.page_markers import ACCESSIBLE
@@ -104,9 +111,16 @@ def find_closed_parts(page: Page) -> ClosedParts | None:
     The caller compares `statements` with all restrictions of the page: one more closes the whole of it.
     """
     found: list[ClosedParts] = []
+    characters = scripts = 0
     for tag in page.tags:
         if tag.name != "script" or tag.closing or _JSON_LD not in tag.attributes().get("type", "").lower():
             continue
+        if not names_property(tag.text, tag.end, tag.content_end):
+            continue
+        characters += tag.content_end - tag.end
+        scripts += 1
+        if characters > PARSED_CHARACTERS or scripts > PARSED_SCRIPTS:
+            return None  # what is not parsed closes the whole page
         parsed = parse_documents(tag.content)
         if parsed is None or parsed[1]:
             continue

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from policies.signals.gate_words import folded_blocks, place_of, place_of_pair
@@ -63,6 +64,8 @@ _HIDING_STYLE = re.compile(r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9
 _MAY_HIDE = ("hid", "none", "role", "invisible", "sr-only", "aria")
 
 _ARTICLE = re.compile(r"[\"']og:type[\"'][^>]{0,100}content\s{0,9}=\s{0,9}[\"']article", re.IGNORECASE)
+_TYPE = re.compile(r"[\"']og:type[\"']", re.IGNORECASE)
+_TYPES = 64  # mentions of a type that are looked at; a page has one
 _WORD_COUNT = re.compile(r"\"wordCount\"\s{0,20}:\s{0,20}\"?(\d{1,6})")
 _WORD = re.compile(r"\w+")
 _ENDS_IN_DOTS = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*\Z")
@@ -91,7 +94,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Block:
-    """Text between two block elements as its reader sees it, and the tag that it begins behind."""
+    """Text between two block elements, and the tag that it begins behind."""
 
     tag: Tag | None
     text: str
@@ -114,8 +117,7 @@ class _Reader:
 
     def end_block(self, tag: Tag | None) -> None:
         if self.parts:
-            text = " ".join("".join(self.parts)[: _BLOCK * 4].split())
-            self.blocks.append(_Block(tag=self.begins, text=text))
+            self.blocks.append(_Block(tag=self.begins, text="".join(self.parts)[: _BLOCK * 4]))
             self.parts = []
         self.begins = tag
 
@@ -201,17 +203,24 @@ def _line(block: _Block) -> int:
     return block.tag.line if block.tag is not None else 1
 
 
+def _as_seen(block: _Block) -> _Block:
+    """Return a block with its blanks as its reader sees them."""
+    return _Block(tag=block.tag, text=" ".join(block.text.split()))
+
+
 def _met(blocks: list[_Block]) -> list[_Block]:
-    """Return the blocks in which phrases are looked for: those at the beginning and those at the end."""
-    length, first = 0, 0
-    while first < len(blocks) and length < _READ:
-        length += min(len(blocks[first].text), _BLOCK)
-        first += 1
-    length, last = 0, len(blocks)
-    while last > first and length < _READ:
-        last -= 1
-        length += min(len(blocks[last].text), _BLOCK)
-    return blocks[:first] + blocks[last:]
+    """Return the blocks in which phrases are looked for, as seen: those at the beginning and at the end."""
+    beginning: list[_Block] = []
+    length = 0
+    while len(beginning) < len(blocks) and length < _READ:
+        beginning.append(_as_seen(blocks[len(beginning)]))
+        length += min(len(beginning[-1].text), _BLOCK)
+    ending: list[_Block] = []
+    length = 0
+    while len(beginning) + len(ending) < len(blocks) and length < _READ:
+        ending.append(_as_seen(blocks[-1 - len(ending)]))
+        length += min(len(ending[-1].text), _BLOCK)
+    return beginning + ending[::-1]
 
 
 def _phrase(blocks: list[_Block], text: str, phrases: tuple[tuple[str, ...], ...]) -> _Block | None:
@@ -234,18 +243,30 @@ def _pair(blocks: list[_Block], text: str, table: VendorTable) -> _Block | None:
 
 def _broken_off(page: Page, blocks: list[_Block]) -> _Block | None:
     """Return the last paragraph of an article that breaks off, or None."""
-    if _ARTICLE.search(page.text) is None:
+    mentions = islice(_TYPE.finditer(page.text), _TYPES)
+    if not any(_ARTICLE.match(page.text, mention.start()) for mention in mentions):
         return None
     paragraphs = [block for block in blocks if weight_of(block.text, _PARAGRAPH) >= _PARAGRAPH]
     if not paragraphs:
         return None
-    declared = _WORD_COUNT.search(page.text)
-    served = sum(len(_WORD.findall(block.text)) for block in blocks)
-    if declared and int(declared[1]) >= _DECLARED_WORDS and served * 2 < int(declared[1]) and served >= 1:
-        return paragraphs[-1]
+    last = _as_seen(paragraphs[-1])
+    found = _WORD_COUNT.search(page.text)
+    declared = int(found[1]) if found else 0
+    if declared >= _DECLARED_WORDS and 1 <= _words(blocks, declared) < declared / 2:
+        return last
     weight = weight_of(" ".join(block.text for block in blocks), _BROKEN_OFF)
     short = weight < _BROKEN_OFF and len(paragraphs) > 1
-    return paragraphs[-1] if short and _ENDS_IN_DOTS.search(paragraphs[-1].text) else None
+    return last if short and _ENDS_IN_DOTS.search(last.text) else None
+
+
+def _words(blocks: list[_Block], enough: int) -> int:
+    """Return how many words blocks hold; counting stops where there are enough."""
+    words = 0
+    for block in blocks:
+        words += len(_WORD.findall(block.text))
+        if words >= enough:
+            break
+    return words
 
 
 def find_gate(page: Page, table: VendorTable) -> Gate | None:

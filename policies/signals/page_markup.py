@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TAG_BUDGET = 20_000
 # Attributes of one tag that are looked at; browsers keep the first of a name, so do we.
 _ATTRIBUTE_BUDGET = 2_000
+# Characters of one value in which character references are resolved; each takes as long as a tag.
+_REFERENCES_WITHIN = 20_000
 
 # Groups: start of a comment; of something else that is no tag; slash of an end tag; name.
 # The look ahead costs a page that is nothing but `<` a fifth of the time.
@@ -90,8 +92,12 @@ class Tag(NamedTuple):
                 break
             position = match.end()
             value = match[2] or match[3] or match[4] or ""
-            found.setdefault(match[1].lower(), html.unescape(value) if "&" in value else value)
+            found.setdefault(match[1].lower(), _unescaped(value) if "&" in value else value)
         return found
+
+
+def _unescaped(value: str) -> str:
+    return html.unescape(value[:_REFERENCES_WITHIN]) + value[_REFERENCES_WITHIN:]
 
 
 def read_tags(text: str, *, start: int = 0) -> Iterator[Tag]:

@@ -26,6 +26,7 @@ HARDLY_ANY_TEXT = 200
 
 # Characters weighed at a time: one stretch of text may be a megabyte, and a thousand letters decide.
 _PORTION = 4_000
+_SMALLEST_PORTION = 100
 
 _FURNITURE = frozenset(("header", "nav", "aside", "footer", "dialog", "template", "menu"))
 _FURNITURE_ROLES = frozenset(
@@ -48,8 +49,9 @@ def without_comments(stretch: str) -> str:
 def weight_of(text: str, limit: float) -> float:
     """Return the weight of a text; counting stops where the limit is reached."""
     weight = 0.0
-    for start in range(0, len(text), _PORTION):
-        portion = text[start : start + _PORTION]
+    size = min(_PORTION, max(_SMALLEST_PORTION, 2 * int(limit)))
+    for start in range(0, len(text), size):
+        portion = text[start : start + size]
         weight += len(_LETTER.findall(portion))
         weight += (_DENSE_WEIGHT - 1) * len(_DENSE.findall(portion))
         if weight >= limit:

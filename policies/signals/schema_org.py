@@ -12,7 +12,13 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from policies.signals.access_jsonld import find_in_script, find_in_text
+from policies.signals.access_jsonld import (
+    PARSED_CHARACTERS,
+    PARSED_SCRIPTS,
+    find_in_script,
+    find_in_text,
+    names_property,
+)
 from policies.signals.access_microdata import find_in_tags
 from policies.signals.page_markers import ACCESSIBLE
 
@@ -29,12 +35,18 @@ _JSON_LD = ("ld+json", "json+ld", "jsonld")
 def _in_scripts(page: Page) -> Iterator[AccessStatement]:
     """Yield what the scripts of a page say; one that repeats another word for word is read once."""
     read: set[str] = set()
+    characters = 0
     for tag in page.tags:
         if tag.name == "script" and not tag.closing and tag.content_end > tag.end:
             kind = tag.attributes().get("type", "").lower()
-            if any(word in kind for word in _JSON_LD) and tag.content not in read:
-                read.add(tag.content)
-                yield from find_in_script(tag.text, tag.end, tag.content_end)
+            if not any(word in kind for word in _JSON_LD) or tag.content in read:
+                continue
+            if not names_property(tag.text, tag.end, tag.content_end):
+                continue
+            read.add(tag.content)
+            characters += tag.content_end - tag.end
+            parsing = characters <= PARSED_CHARACTERS and len(read) <= PARSED_SCRIPTS
+            yield from find_in_script(tag.text, tag.end, tag.content_end, parsing=parsing)
 
 
 def _is_in_a_tag(page: Page) -> bool:
