@@ -58,6 +58,7 @@ _BLANKS = b" \t\v\f"
 # U+00A0, U+1680, U+2000-U+200A, U+202F, U+205F and U+3000 in UTF-8. A byte order mark is no blank.
 _WIDE_BLANK = rb"[ \t\v\f]|\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
 _LEADING_BLANKS = re.compile(rb"(?:" + _WIDE_BLANK + rb")*")
+_FIRST_WIDE = 0x80
 _LAST_BLANK = re.compile(rb"(?:" + _WIDE_BLANK + rb")\Z")
 _SECONDS = re.compile(rb"\+?(\d+(?:\.\d*)?|\.\d+)(?:[eE]\+?\d+)?")
 _SECONDS_OCTETS = 64
@@ -67,9 +68,12 @@ def without_wide_blanks(octets: bytes) -> bytes:
     """Return octets without blanks, Unicode ones included, at either end."""
     if octets.isascii():
         return octets.strip(_BLANKS)
-    start = _LEADING_BLANKS.match(octets)
-    octets = octets[start.end() :] if start else octets
+    octets = octets.strip(_BLANKS)
+    if octets and octets[0] >= _FIRST_WIDE and (start := _LEADING_BLANKS.match(octets)) is not None:
+        octets = octets[start.end() :]
     end = len(octets)
+    if not end or octets[-1] < _FIRST_WIDE:
+        return octets
     while found := _LAST_BLANK.search(octets, max(0, end - 3), end):
         end = found.start()
     return octets[:end]

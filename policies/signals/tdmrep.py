@@ -211,27 +211,30 @@ def _unreadable(why: str) -> TdmFile:
     return TdmFile((), (why,), invalid=True)
 
 
+def _too_many(entries: int) -> TdmFile:
+    words = f"{entries} entries; at most {MOST_ENTRIES} are read: read as reserved"
+    everything = TdmReservation(reserved=True, layer=Layer.FILE, location="*", note=words)
+    return TdmFile((_Entry(pattern=compile_pattern(b"*"), reservation=everything),), (words,), invalid=False)
+
+
 def parse_tdmrep(body: bytes) -> TdmFile:
     """Return what a tdmrep.json says, whatever its octets are."""
     octets, problem = readable_octets(body)
     if problem:
         return _unreadable(problem)
     text = octets.decode("utf-8", "replace")
+    if (braces := text.count("{")) > 5 * MOST_ENTRIES:  # before they are parsed, which takes longest
+        return _too_many(braces)
     try:
         value = _DECODER.decode(text)
-    except ValueError as error:
-        return _unreadable(f"not JSON: {shown(str(error).encode())[:200]}")
-    except RecursionError:
-        return _unreadable("not JSON that can be read: nested too deeply")
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        return _unreadable(f"not JSON: {'nested too deeply' if deep else shown(str(error).encode())[:200]}")
     if isinstance(value, _Members) or not isinstance(value, list):
         kind = "an object" if isinstance(value, _Members) else "a single value"
         return _unreadable(f"{kind} in place of the array that the protocol asks for")
     if len(value) > MOST_ENTRIES:
-        words = f"{len(value)} entries; at most {MOST_ENTRIES} are read: read as reserved"
-        everything = TdmReservation(reserved=True, layer=Layer.FILE, location="*", note=words)
-        return TdmFile(
-            (_Entry(pattern=compile_pattern(b"*"), reservation=everything),), (words,), invalid=False
-        )
+        return _too_many(len(value))
     reader = _Reader(text)
     entries = [reader.entry(number, one) for number, one in enumerate(value, 1)]
     kept = tuple(entry for entry in entries if entry is not None)
