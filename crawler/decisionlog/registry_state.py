@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from crawler.decisionlog.registry import PruneIntended, SegmentAdopted, SegmentSealed
 
 
+def octets_of(digest: str) -> bytes:
+    """Return the octets that an entry names in hex; none when it was changed, which equals no digest."""
+    try:
+        return bytes.fromhex(digest)
+    except ValueError:
+        return b""
+
+
 class LeafRow(NamedTuple):
     """A row of `registry`. Texts are octets, as they are kept; what an export leaves out is None."""
 

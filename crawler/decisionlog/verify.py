@@ -79,6 +79,9 @@ def _claim(raw: Session, row: tuple[Any, ...], findings: Findings) -> SegmentCla
     except ValueError:
         identity = UUID(int=0)
         findings.add(Problem.SEGMENT_CHANGED, f"segment number {number} has no valid UUID: {named!a}")
+    else:
+        if str(identity) != named:  # another way to write it, which no writer uses
+            findings.add(Problem.SEGMENT_CHANGED, f"its UUID is written {named!a}", identity)
     return SegmentClaim(
         number=int(number or 0),
         uuid=identity,
@@ -118,6 +121,13 @@ def read_claims(raw: Session, findings: Findings) -> tuple[list[SegmentClaim], i
             findings.add(Problem.SEGMENT_MISSING, f"segments number {before + 1} to {number - 1} are gone")
         before = number
     size = DatabaseRegistry.size(raw)
+    if size:
+        (newest,) = raw.execute("SELECT max(size) FROM checkpoint").fetchone()
+        if newest is not None and newest > size:
+            findings.add(
+                Problem.REGISTRY_MISSING,
+                f"a checkpoint covers {newest} entries of the registry; there are {size}",
+            )
     raw.execute("COMMIT")
     return claims, size
 

@@ -10,7 +10,7 @@ Reads through a protocol, so that a database and an export are verified by the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.notes import (
@@ -48,8 +48,12 @@ if TYPE_CHECKING:
     from crawler.decisionlog.findings import Findings
     from crawler.decisionlog.registry_state import CheckpointRow, KnownCheckpoint, LeafRow, RegistrySource
 
-# Each of these is signed in the transaction that appends it.
-_SIGNED: Final = (SegmentOpened, SegmentHeaded)
+
+def _is_signed(event: Event) -> bool:
+    """Whether the transaction that appends it ends with it and a checkpoint."""
+    if isinstance(event, SegmentSealed):
+        return event.how == "sealed"
+    return isinstance(event, SegmentOpened | SegmentHeaded)
 
 
 class RegistryCheck:
@@ -119,7 +123,7 @@ class RegistryCheck:
             self._find(Problem.TIME_WRONG, f"entry {row.idx} of the registry is older than the one before")
         self._last_us = leaf.ts_us
         self._take(leaf)
-        if isinstance(leaf.event, _SIGNED):
+        if _is_signed(leaf.event):
             self._due.add(leaf.idx + 1)
 
     def _agrees(self, row: LeafRow, leaf: Leaf) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
-from crawler.decisionlog.registry_state import CheckpointRow, LeafRow, RegistryState, Told
+from crawler.decisionlog.registry_state import CheckpointRow, LeafRow, RegistryState, Told, octets_of
 from crawler.decisionlog.rollup import root_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
         return
     heads = {size: root for size, root, _ in claim.heads}
     for size, root in told.heads.items():
-        if heads.get(size) != bytes.fromhex(root):
+        if heads.get(size) != octets_of(root):
             find(
                 Problem.HEAD_MISSING if size not in heads else Problem.HEAD_WRONG,
                 f"its head of size {size} is not the one that the registry has",
@@ -97,14 +97,14 @@ def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
 def _compare_seal(claim: SegmentClaim, told: Told, find: Callable[[Problem, str], None]) -> None:
     seal, adopted = told.seal, told.adopted
     if seal is None and adopted is not None and adopted.sealed:
-        if (claim.sealed_size, claim.sealed_root) != (adopted.size, bytes.fromhex(adopted.root)):
+        if (claim.sealed_size, claim.sealed_root) != (adopted.size, octets_of(adopted.root)):
             find(Problem.SEAL_WRONG, "its seal is not the one with which it came into the registry")
     elif seal is None:
         if claim.sealed_us is not None:
             find(Problem.SEAL_WRONG, "it has a seal, and the registry has none")
     elif claim.sealed_us is None:
         find(Problem.SEAL_WRONG, "the registry sealed it, and its row says that it is open")
-    elif (claim.sealed_size, claim.sealed_root) != (seal.size, bytes.fromhex(seal.root)):
+    elif (claim.sealed_size, claim.sealed_root) != (seal.size, octets_of(seal.root)):
         find(Problem.SEAL_WRONG, "its seal is not the one that the registry has")
     elif seal.size and claim.sealed_us != seal.last_us:
         find(Problem.SEAL_WRONG, "its seal has another time than the registry's")
@@ -138,7 +138,7 @@ def compare_retention(
     if dict(rows) != {number: leaf for leaf, number in intents.items()}:
         findings.add(Problem.RECORD_MISSING, "what is said to be pruned is not what the registry says")
     discarded = raw.execute("SELECT sha256, registry_idx FROM discarding").fetchall()
-    alone = {(bytes.fromhex(digest), leaf) for digest, leaf in state.erased_documents.items()}
+    alone = {(octets_of(digest), leaf) for digest, leaf in state.erased_documents.items()}
     lawful = {digest for digest, leaf in discarded if leaf in intents or (digest, leaf) in alone}
     if len(lawful) != len(discarded) or not {digest for digest, _ in alone} <= lawful:
         findings.add(Problem.DOCUMENT_MISSING, "the documents said to be removed are not the registry's")

@@ -19,7 +19,7 @@ from crawler.decisionlog.package.files import check_files
 from crawler.decisionlog.package.layout import ManifestError, PackageError
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
 from crawler.decisionlog.package.rows import Rows, claim_of, host_sum
-from crawler.decisionlog.registry_state import RegistryState
+from crawler.decisionlog.registry_state import RegistryState, octets_of
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck
 from crawler.decisionlog.verify_segment import SegmentCheck
@@ -103,7 +103,7 @@ class _Verification:
                 )
             else:
                 self._registry(manifest, claims, known, trusted)
-                check.discarded = {bytes.fromhex(digest) for digest in self._state.erased_documents}
+                check.discarded = {octets_of(digest) for digest in self._state.erased_documents}
             for claim in claims:
                 self._segment(manifest, claim, rows, check, progress)
             check.run()
