@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from policies.signals.access_scope import is_list, is_place_or_event, is_whole_work, leads_away, local_name
 from policies.signals.access_statement import SNIPPET, Access, AccessStatement, Carrier, read_boolean
@@ -30,6 +31,8 @@ _BESIDE_THE_PAGE = frozenset(("aside", "nav", "footer"))
 _ATTRIBUTES_OF_INTEREST = ("itemprop", "itemscope", "property", "typeof", ACCESSIBLE)
 _SELDOM_LONGER = 4_000
 _CONTENT = 300
+# Lists of names below this length are remembered: a page says the same few again and again.
+_NAMES_KEPT = 100
 _MARKUP = re.compile(r"<[^>]{0,300}>")
 
 
@@ -42,17 +45,28 @@ class _Item:
     types: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Open:
-    """An element that is not closed yet."""
+class _Open(NamedTuple):
+    """An element that is not closed yet. A named tuple, as tags are: a page makes thousands."""
 
     name: str
     item: _Item | None
     beside: bool
 
 
+_NO_NAMES: frozenset[str] = frozenset()
+
+
 def _names(value: str) -> frozenset[str]:
-    return frozenset(local_name(word) for word in value.split()) if value else frozenset()
+    if not value:
+        return _NO_NAMES
+    return _short_names(value) if len(value) < _NAMES_KEPT else _split_names(value)
+
+
+def _split_names(value: str) -> frozenset[str]:
+    return frozenset(local_name(word) for word in value.split())
+
+
+_short_names = lru_cache(maxsize=256)(_split_names)
 
 
 def _begin_item(outer: _Item | None, *, beside: bool, linked: frozenset[str], types: frozenset[str]) -> _Item:

@@ -228,15 +228,16 @@ class RobotsRules:
         )
 
     def _largest_delay(self, named: dict[int, tuple[str, int]]) -> CrawlDelay | None:
-        largest: CrawlDelay | None = None
-        for index, (group, group_line) in named.items():
-            for value, line, raw in self._groups[index].delays:
-                seconds = crawl_delay_seconds(value)
-                if seconds is not None and (largest is None or seconds > largest.seconds):
-                    largest = CrawlDelay(
-                        seconds=seconds, line=line, text=shown(raw), group=group, group_line=group_line
-                    )
-        return largest
+        largest, found = -1.0, None
+        for index, names in named.items():
+            for delay in self._groups[index].delays:
+                seconds = crawl_delay_seconds(delay[0])
+                if seconds is not None and seconds > largest:
+                    largest, found = seconds, (delay, names)
+        if found is None:
+            return None
+        (_, line, raw), (group, group_line) = found
+        return CrawlDelay(seconds=largest, line=line, text=shown(raw), group=group, group_line=group_line)
 
     def _refusing_all(self, token: str) -> AgentRules:
         everything = WrittenRule(allow=False, value=b"/", line=0, raw=b"", group="", group_line=0)
