@@ -143,11 +143,12 @@ CBOR = (
 
 @dataclass(frozen=True)
 class Target:
-    """One reader, and the seeds that its inputs grow from."""
+    """One call, the seeds that its inputs grow from, and how many readers it runs one after another."""
 
     name: str
     read: Callable[[bytes], object]
     seeds: tuple[bytes, ...]
+    readers: int = 1
 
 
 def _robots(octets: bytes) -> None:
@@ -338,9 +339,9 @@ def _cbor(octets: bytes) -> None:
 
 
 TARGETS = (
-    Target("robots", _robots, ROBOTS),
-    Target("robots_lines", _robots_lines, ROBOTS),
-    Target("robots_answer", _robots_answer, (*ROBOTS, *CHALLENGES, *HEADERS)),
+    Target("robots", _robots, ROBOTS, readers=2),
+    Target("robots_lines", _robots_lines, ROBOTS, readers=8),
+    Target("robots_answer", _robots_answer, (*ROBOTS, *CHALLENGES, *HEADERS), readers=3),
     Target("second_reader", _second_reader, ROBOTS),
     Target("usage_header", _usage_header, HEADERS),
     Target("signal_header", _signal_header, HEADERS),
@@ -348,19 +349,19 @@ TARGETS = (
     Target("robots_tag", _robots_tag, HEADERS),
     Target("link_header", _link_header, HEADERS),
     Target("other_headers", _other_headers, HEADERS),
-    Target("access_headers", _access_headers, (*HEADERS, *ADDRESSES)),
+    Target("access_headers", _access_headers, (*HEADERS, *ADDRESSES), readers=5),
     Target("login_address", _login_address, ADDRESSES),
-    Target("page", _page, PAGES),
-    Target("gate", _gate, GATES),
-    Target("page_login", _page_login, LOGINS),
-    Target("whole_page", _whole_page, (*PAGES, *GATES, *LOGINS, *CHALLENGES)),
-    Target("wide_page", _wide_page, tuple(page.decode().encode("utf-16-le") for page in PAGES)),
+    Target("page", _page, PAGES, readers=6),
+    Target("gate", _gate, GATES, readers=2),
+    Target("page_login", _page_login, LOGINS, readers=4),
+    Target("whole_page", _whole_page, (*PAGES, *GATES, *LOGINS, *CHALLENGES), readers=6),
+    Target("wide_page", _wide_page, tuple(page.decode().encode("utf-16-le") for page in PAGES), readers=3),
     Target("challenge", _challenge, CHALLENGES),
     Target("tdmrep", _tdmrep, TDMREP),
     Target("rsl", _rsl, RSL),
     Target("ai_txt", _ai_txt, AI_TXT),
     Target("trust_txt", parse_trust_txt, TRUST_TXT),
-    Target("rights_answer", _rights_answer, (*HEADERS, *TDMREP, *RSL, *AI_TXT)),
+    Target("rights_answer", _rights_answer, (*HEADERS, *TDMREP, *RSL, *AI_TXT), readers=4),
     Target("asset", _asset, ASSETS),
     Target("cbor", _cbor, CBOR),
 )
