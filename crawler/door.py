@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from scrapy.core.downloader.handlers import DownloadHandlers
 from scrapy.utils.httpobj import urlparse_cached
@@ -53,6 +54,19 @@ def _short(error: BaseException) -> str:
     return words[:LONGEST_ERROR]
 
 
+@lru_cache(maxsize=4096)
+def _host(authority: str) -> str:
+    """Return the host of a URL's authority as Scrapy reads it, empty when there is none."""
+    return SplitResult("", authority, "", "", "").hostname or ""
+
+
+@lru_cache(maxsize=4096)
+def _reached(scheme: str, authority: str) -> tuple[str, int]:
+    """Return host and port that a URL with this scheme and authority leads to, as Scrapy reads them."""
+    parts = SplitResult(scheme, authority, "", "", "")
+    return parts.hostname or "", parts.port or (443 if scheme == "https" else 80)
+
+
 class GuardedHandlers(DownloadHandlers):
     """Download handlers that open for a permit only."""
 
@@ -86,14 +100,14 @@ class GuardedHandlers(DownloadHandlers):
 
     def _errand(self, request: Request) -> AbstractContextManager[None]:
         """Tell the tripwire whom a request that is let through reaches: its host, or its proxy."""
-        scheme = urlparse_cached(request).scheme
+        asked = urlparse_cached(request)
         proxy = request.meta.get("proxy")
-        url = request.url
         if proxy:
-            url = proxy if "://" in proxy else f"http://{proxy}"
-        parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return self._wire.errand(parts.hostname or "", port, by_context=scheme in self._by_context)
+            parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+            host, port = _reached(parts.scheme, parts.netloc)
+        else:
+            host, port = _reached(asked.scheme, asked.netloc)
+        return self._wire.errand(host, port, by_context=asked.scheme in self._by_context)
 
     def _refuse(self, request: Request, why: str) -> SekishoSkip:
         """Record that a request without a fitting permit stood at the door."""
@@ -188,7 +202,9 @@ class Downloader(PacedDownloader):
     def get_slot_key(self, request: Request) -> str:
         """Return the queue of a request: its host, never what its meta asks for."""
         request.meta.pop(self.DOWNLOAD_SLOT, None)
-        return super().get_slot_key(request)
+        if self.ip_concurrency:
+            return super().get_slot_key(request)
+        return _host(urlparse_cached(request).netloc)
 
     def fetch(
         self,

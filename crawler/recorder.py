@@ -45,6 +45,17 @@ class _About(TypedDict):
     attempt: int
 
 
+class _Basis:
+    """Verdicts, kept alive so that their identities stay true, and what every record of them needs."""
+
+    __slots__ = ("encoded", "verdicts", "waived")
+
+    def __init__(self, verdicts: tuple[Verdict, ...]) -> None:
+        self.verdicts = verdicts
+        self.encoded = encode_basis(Assessment(verdicts=verdicts))
+        self.waived = any(verdict.reason is Reason.WAIVER_USED for verdict in verdicts)
+
+
 class Recorder:
     """See the module. `agent`, `policy_sha256` and `blocklist_sha256` go into every entry.
 
@@ -57,23 +68,22 @@ class Recorder:
         self._agent = agent
         self._policy = policy_sha256
         self.lists = blocklist_sha256
-        self._bases: OrderedDict[tuple[int, ...], tuple[tuple[Verdict, ...], bytes]] = OrderedDict()
+        self._bases: OrderedDict[tuple[int, ...], _Basis] = OrderedDict()
 
-    def _basis(self, verdicts: Sequence[Verdict]) -> bytes:
-        """Return the encoded basis; rules return the same objects again, so identity is the cache key."""
+    def _basis(self, verdicts: Sequence[Verdict]) -> _Basis:
+        """Return what verdicts come to; rules return the same objects again, so identity is the cache key."""
         key = tuple(map(id, verdicts))
         found = self._bases.get(key)
         if found is None:
-            kept = tuple(verdicts)  # kept alive beside the bytes, so that the identities stay true
-            found = self._bases[key] = (kept, encode_basis(Assessment(verdicts=kept)))
+            found = self._bases[key] = _Basis(tuple(verdicts))
             if len(self._bases) > REMEMBERED_BASES:
                 self._bases.popitem(last=False)
-        return found[1]
+        return found
 
     def _request_entry(
         self,
         facts: RequestFacts,
-        verdicts: Sequence[Verdict],
+        basis: _Basis,
         verdict: str,
         reason: str,
         *,
@@ -93,7 +103,7 @@ class Recorder:
             parent_url=facts.parent_url,
             host=facts.host or None,
             domain=registrable_domain(facts.host) if facts.host else None,
-            basis=self._basis(verdicts),
+            basis=basis.encoded,
             attempt=attempt,
         )
 
@@ -102,12 +112,12 @@ class Recorder:
 
         Its reason says when a waiver was needed, so that each use is found by its reason.
         """
-        waived = any(verdict.reason is Reason.WAIVER_USED for verdict in visit.verdicts)
+        basis = self._basis(visit.verdicts)
         entry = self._request_entry(
             visit.facts,
-            visit.verdicts,
+            basis,
             Action.FETCH.value,
-            (Reason.WAIVER_USED if waived else Reason.ALLOWED).value,
+            (Reason.WAIVER_USED if basis.waived else Reason.ALLOWED).value,
             attempt=visit.attempt,
             lists=visit.lists,
         )
@@ -121,7 +131,7 @@ class Recorder:
         self._log.append(
             self._request_entry(
                 facts,
-                verdicts,
+                self._basis(verdicts),
                 deciding.action.value,
                 deciding.reason.value,
                 attempt=attempt,
@@ -187,7 +197,7 @@ class Recorder:
                 verdict=deciding.action.value,
                 reason=deciding.reason.value,
                 **self._about(visit, visit.receipt),
-                basis=self._basis(verdicts),
+                basis=self._basis(verdicts).encoded,
                 status=response.status,
                 size=len(body) if kept else 0,
                 body_sha256=visit.digest(body) if kept else None,
@@ -215,7 +225,7 @@ class Recorder:
                 url=kept.url,
                 host=kept.host,
                 domain=kept.domain,
-                basis=self._basis(verdicts),
+                basis=self._basis(verdicts).encoded,
                 status=kept.status,
                 size=0,
                 body_sha256=kept.body_sha256,
@@ -252,7 +262,7 @@ class Recorder:
                 blocklist_sha256=self.lists,
                 host=host,
                 domain=registrable_domain(host) if host else None,
-                basis=self._basis((verdict,)),
+                basis=self._basis((verdict,)).encoded,
             )
         )
 

@@ -24,6 +24,8 @@ Value = int | str | bytes | None
 
 _SALT_POOL: Final = encoding.SALT_SIZE * 256
 _HEX_SIZE: Final = 2 * encoding.DIGEST_SIZE
+_REMEMBERED_BASES: Final = 1_024
+_LARGEST_REMEMBERED: Final = 8_192  # octets, so that all of them together stay small
 
 
 class Context:
@@ -105,6 +107,7 @@ class RowMaker:
         self._keep = keep  # what a text becomes where not every text can be stored
         self._encoder = encoding.RecordEncoder(segment)
         self._contexts: dict[tuple[str, str, str], Context] = {}
+        self._bases: dict[bytes, tuple[tuple[bytes, Document], ...]] = {}
         self._salts = b""
         self._salt_at = 0
 
@@ -121,8 +124,8 @@ class RowMaker:
         url_commit, parent_commit = self._commit_to_urls(pending, entry)
         basis_digest = None
         if basis is not None:
-            basis_digest = sha256(basis).digest()
-            pending.documents = ((basis_digest, Document(kind="basis", body=basis)),)
+            known = pending.documents = self._basis(basis)
+            basis_digest = known[0][0]
         ts_us = pending.ts_us = self._clock.now_us()
         times = (idx, ts_us, self._clock.mono_ns())
         fields: tuple[Value, ...] = (
@@ -140,6 +143,17 @@ class RowMaker:
             self._encoder.texts.irregular = False
         pending.leaf = sha256(b"\x00" + data).digest()
         pending.row = (self._number, *times, *fields, pending.leaf)
+
+    def _basis(self, basis: bytes) -> tuple[tuple[bytes, Document], ...]:
+        """Return a basis as a document with its digest; most decisions of a site have one in common."""
+        known = self._bases.get(basis)
+        if known is None:
+            known = (digested(Document(kind="basis", body=basis)),)
+            if len(basis) <= _LARGEST_REMEMBERED:
+                if len(self._bases) >= _REMEMBERED_BASES:
+                    self._bases.clear()
+                self._bases[basis] = known
+        return known
 
     def _context(self, entry: Entry) -> Context:
         key = (entry.agent, entry.policy_sha256, entry.blocklist_sha256)

@@ -100,6 +100,7 @@ class BrowserMiddleware:
         self._pages = asyncio.Semaphore(config.browser_pages)
         self._held: WeakKeyDictionary[Request, tuple[object, ...]] = WeakKeyDictionary()
         self._complained = False
+        self._listens = False
         self._redirects: RedirectMiddleware | None
         try:
             self._redirects = RedirectMiddleware.from_crawler(crawler)
@@ -111,7 +112,6 @@ class BrowserMiddleware:
         """Build it for a guarded crawl, and end the browser with the crawl."""
         middleware = cls(crawler)
         crawler.signals.connect(middleware.spider_closed, signal=signals.spider_closed)
-        crawler.signals.connect(middleware.response_received, signal=signals.response_received)
         return middleware
 
     def response_received(self, request: Request) -> None:
@@ -210,7 +210,11 @@ class BrowserMiddleware:
             text=f"Chromium {self._chromium.version}",
         )
         visit.head = (*visit.head, *visit.rights, shown)
-        self._held[request] = rendered.results
+        if rendered.results:
+            self._held[request] = rendered.results
+            if not self._listens:  # a signal for every page costs also where none is rendered
+                self._listens = True
+                self._crawler.signals.connect(self.response_received, signal=signals.response_received)
         return await self._live(RightsMiddleware).process_response(request, page)
 
     def _live(self, kind: type[_Middleware]) -> _Middleware:

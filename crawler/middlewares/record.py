@@ -29,11 +29,12 @@ if TYPE_CHECKING:
     from crawler.visit import Visit
 
 RULE = "record"
+_REQUIRED = list(REQUEST_RULES)
 
 
 def what_is_amiss(visit: Visit, request: Request) -> str:
     """Return why a judged request may not go on, or an empty text."""
-    if tuple(verdict.rule for verdict in visit.verdicts) != REQUEST_RULES:
+    if [verdict.rule for verdict in visit.verdicts] != _REQUIRED:
         consulted = ", ".join(verdict.rule for verdict in visit.verdicts) or "none"
         return f"rules consulted: {consulted}; required: {', '.join(REQUEST_RULES)}"
     if visit.facts.url != request.url or visit.facts.method != request.method:
