@@ -180,6 +180,9 @@ def test_both_find_a_changed_member_or_a_removed_line_of_a_package(packages, ind
         value = altered(data.draw, rows[at][name])
         if value == rows[at][name] or isinstance(value, bytes) or name == "schema_ver":
             return
+        octets = name.endswith(("sha256", "commit", "hash", "root", "nonce", "salt", "uuid"))
+        if octets and str(value).lower() == str(rows[at][name]).lower():
+            return  # the same octets, written in capitals
         rows[at][name] = value
     with opener(path, "wb") as file:
         for row in rows:
