@@ -214,10 +214,11 @@ def _records(
         return (), 0
     found: list[StoredRecord] = []
     unopened = 0
+    places = _places(reader, target.host)
     for answer in answers:
         if answer.host != target.host or answer.state == "pruned":
             continue
-        for record in _of_host(reader, answer):
+        for record in _of_host(reader, answer, places.get(answer.number)):
             unopened += not record.opened
             if record.url == target.url:
                 found.append(record)
@@ -225,28 +226,29 @@ def _records(
     return tuple(found), unopened
 
 
-def _of_host(reader: LogReader, answer: HostAnswer) -> Iterator[StoredRecord]:
+def _places(reader: LogReader, host: str) -> dict[int, bytes]:
+    """Return the index of a host by segment, in one question: there may be many segments."""
+    if reader.format == schema.FORMAT_1:
+        return {}
+    column = schema.posting.c
+    statement = select(column.segment_id, column.places).where(column.host_key == host_key(host))
+    return {row.segment_id: row.places for row in reader.rows(statement)}
+
+
+def _of_host(reader: LogReader, answer: HostAnswer, packed: bytes | None) -> Iterator[StoredRecord]:
     """Yield the records of a host in a segment, by the index where there is one, checked against the sums."""
-    column, record = schema.posting.c, schema.record.c
-    host, found = answer.host, answer.found
-    rows = (
-        []
-        if reader.format == schema.FORMAT_1
-        else reader.rows(
-            select(column.places).where(column.host_key == found.host_key, column.segment_id == answer.number)
-        )
-    )
-    if not rows:
-        yield from reader.records(segment=UUID(answer.segment), where=(record.host == host,))
+    host, found, segment = answer.host, answer.found, UUID(answer.segment)
+    if packed is None:
+        yield from reader.records(segment=segment, where=(schema.record.c.host == host,))
         return
     try:
-        places = list(unpack_places(rows[0].places))
+        places = list(unpack_places(packed))
     except ValueError as error:
         raise _differs(reader, host, str(error)) from error
     counts = {"fetch": 0, "skip": 0, "defer": 0}
     for start in range(0, len(places), _PLACES):
         part = places[start : start + _PLACES]
-        for stored in reader.at(answer.number, part):
+        for stored in reader.at(answer.number, segment, answer.run, part):
             if stored.host != host:
                 raise _differs(reader, host, f"record {stored.idx} is of {stored.host}")
             if stored.stage == "request" and stored.verdict in counts:

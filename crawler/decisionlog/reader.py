@@ -198,12 +198,10 @@ class LogReader:
         with store.explained(self.path, "read"):
             return list(rollup.grouped(self._connection, number, *where))
 
-    def at(self, number: int, places: Sequence[int]) -> Iterator[StoredRecord]:
+    def at(self, number: int, segment: UUID, run: str, places: Sequence[int]) -> Iterator[StoredRecord]:
         """Yield the records of a segment at these indices, in order. Raises IntegrityError."""
-        name = self._rows(select(schema.segment).where(schema.segment.c.id == number))[0]
-        segment = UUID(name.uuid)
         for row in self._rows(_RECORDS.where(_R.segment_id == number, _R.idx.in_(places)).order_by(_R.idx)):
-            yield self._checked(segment, name.run_id, row)
+            yield self._checked(segment, run, row)
 
     def _checked(self, segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
         try:
