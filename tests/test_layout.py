@@ -134,5 +134,15 @@ def test_tests_mirror_the_tree():
     folders = {
         path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__"
     }
-    assert folders <= {*SOURCE, "conformance", "crawls", "benchmarks", "hostile", "sites", "soak", "support", "fuzz"}
+    assert folders <= {
+        *SOURCE,
+        "conformance",
+        "crawls",
+        "benchmarks",
+        "hostile",
+        "sites",
+        "soak",
+        "support",
+        "fuzz",
+    }
     assert list((ROOT / "tests").rglob("__init__.py")) == []
