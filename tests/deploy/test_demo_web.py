@@ -57,9 +57,11 @@ def test_every_promised_address_answers_and_names_a_known_reason(web):
     }  # fmt: skip
     assert len(web.expected) > 45
     for url, reason in web.expected.items():
-        status, headers, _ = get(url)
+        status, headers, body = get(url)
         assert Reason(reason)
-        if reason in promised_status:
+        if reason == "redirect" and "Refresh" not in headers and status == 200:
+            assert 'http-equiv="refresh"' in body.lower(), url
+        elif reason in promised_status:
             assert (url, status) == (url, promised_status[reason])
         assert ("Location" in headers) == (status == 302)
 
