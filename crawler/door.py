@@ -182,6 +182,7 @@ class GuardedHandlers(DownloadHandlers):
             visit.end_turn()
             checkpoint.tally.failed += 1
             checkpoint.record.failed(visit, permit.receipt, _short(error))
+            checkpoint.collector.answered(0)  # an error and the frames that it names refer to each other
             raise
         checkpoint.heed(visit, response)  # before anything else of this origin leaves
         visit.end_turn()

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from crawler.collector import ANSWERS, OCTETS, YOUNG_OBJECTS, Collector
+from crawler.collector import ANSWERS, OCTETS, ROUNDS, SHARE, YOUNG_OBJECTS, Collector
 
 
 class _Page:
@@ -56,6 +56,46 @@ def test_large_answers_are_collected_after_as_many_octets(collector):
     collector.answered(OCTETS - 1)
     assert page() is not None
     collector.answered(1)
+    assert page() is None
+
+
+def _grown_old():
+    """Return something that was in use while a round was collected, and is garbage since."""
+    page = _Page()
+    gc.collect(1)
+    assert any(one is page for one in gc.get_objects(2))
+    return weakref.ref(page)
+
+
+def test_what_was_in_use_during_a_round_is_collected_some_rounds_later(collector):
+    page = _grown_old()
+    for _ in range(ROUNDS - 1):
+        collector.answered(OCTETS)
+    assert page() is not None
+    collector.answered(OCTETS)
+    assert page() is None
+
+
+def test_looking_through_the_old_takes_one_part_in_a_hundred_of_the_time_and_no_more():
+    now, cost = 0.0, 0.5
+
+    def clock():
+        nonlocal now
+        now += cost  # the collector asks before and after
+        return now
+
+    one = Collector(clock)
+    for _ in range(ROUNDS):
+        one.answered(OCTETS)
+    ended = now
+    page = _grown_old()
+    cost = 0.0
+    now = ended + SHARE * 0.5 - 0.01
+    for _ in range(3 * ROUNDS):
+        one.answered(OCTETS)
+    assert page() is not None
+    now += 0.02
+    one.answered(OCTETS)
     assert page() is None
 
 
