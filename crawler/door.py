@@ -9,6 +9,7 @@ the refusal is recorded; if even that cannot be recorded, the crawl stops.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 from functools import lru_cache
@@ -22,6 +23,7 @@ from twisted.python.failure import Failure
 from crawler.browser.locate import is_browser_handler
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
+from crawler.exit_code import exit_refused
 from crawler.handlers import send_once, sign_connections, stand_behind
 from crawler.middlewares.record import what_forbids_proxy
 from crawler.pace_downloader import PacedDownloader
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 RULE = "door"
+NOT_GUARDED = "sekisho_not_guarded"
+"""The reason for which a crawl is closed in which a part of the guard is not in place."""
 _Result = TypeVar("_Result")
 LONGEST_ERROR = 300
 
@@ -250,8 +254,25 @@ class Downloader(PacedDownloader):
 def check_door(crawler: Crawler) -> None:
     """Raise SetupError unless the running downloader and its handlers are ours."""
     downloader: Any = crawler.engine.downloader
-    if type(downloader) is not Downloader or type(downloader.handlers) is not GuardedHandlers:
+    handlers = getattr(downloader, "handlers", None)  # somebody's own downloader need not have any
+    if type(downloader) is not Downloader or type(handlers) is not GuardedHandlers:
         raise SetupError(
             f"the downloader is {type(downloader).__module__}.{type(downloader).__qualname__}, not the door; "
             "remove the setting or the code that replaces DOWNLOADER"
         )
+
+
+def end_without_door(crawler: Crawler) -> bool:
+    """End a running crawl whose downloader is not the door, and say so; whether it is ended.
+
+    Only the door gives back what the paced queue hands out: without it the queue would wait for ever.
+    """
+    try:
+        check_door(crawler)
+    except SetupError as error:
+        logger.critical("sekisho: %s", error)
+        exit_refused()
+        engine: Any = crawler.engine
+        asyncio.ensure_future(engine.close_spider_async(reason=NOT_GUARDED))  # noqa: RUF006 - the engine holds it
+        return True
+    return False

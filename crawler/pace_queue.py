@@ -22,6 +22,7 @@ from scrapy.core.scheduler import Scheduler
 from scrapy.pqueues import DownloaderAwarePriorityQueue, _path_safe
 
 from crawler.checkpoint import Checkpoint
+from crawler.door import end_without_door
 from crawler.errors import SetupError
 from crawler.pace_gate import BLOCKED
 
@@ -41,6 +42,8 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
         super().__init__(crawler, *args, **named)
         self._gate = Checkpoint.of(crawler).pace.gate
         self._gate.open(crawler, self)
+        self._crawler = crawler
+        self._is_shut: bool | None = None  # not known before the engine runs
         self._ready: dict[int, dict[str, None]] = {}  # number under way: origins, in turn
         self._place: dict[str, int] = {}  # origin: where it stands in `_ready`
         self._asleep: dict[str, float] = {}
@@ -112,8 +115,10 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
         return None
 
     def pop(self) -> Request | None:
-        """Return a request whose site is ready for it, or None."""
-        key = self._choose()
+        """Return a request whose site is ready for it, or None; None for good where there is no door."""
+        if self._is_shut is None:
+            self._is_shut = end_without_door(self._crawler)
+        key = None if self._is_shut else self._choose()
         if key is None:
             return None
         queue = self.pqueues[key]

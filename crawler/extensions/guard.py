@@ -21,7 +21,7 @@ from blocklists.errors import SekishoError
 from crawler.addon import MIDDLEWARES, SPIDER_MIDDLEWARES
 from crawler.checkpoint import Checkpoint
 from crawler.decisionlog.record import Document
-from crawler.door import check_door
+from crawler.door import NOT_GUARDED, check_door
 from crawler.errors import SetupError
 from crawler.exit_code import exit_refused
 from crawler.refusals import Refusals
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 LOG_UNWRITABLE = "sekisho_log_unwritable"
-NOT_GUARDED = "sekisho_not_guarded"
 # Without the first a placeholder agent could be led off this machine, without the second to a listed site.
 PROTECTING_EXTENSIONS = ("crawler.resolver.LoopbackNames", "crawler.extensions.lists.ListsWatch")
 

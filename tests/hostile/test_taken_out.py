@@ -1,4 +1,4 @@
-"""Attempts 81 to 91: projects that take our parts out by code, and the other commands of Scrapy."""
+"""Attempts 81 to 92: projects that take our parts out by code, and the other commands of Scrapy."""
 
 import subprocess
 import sys
@@ -48,16 +48,20 @@ DISCONNECT = """
         for signal in (signals.spider_opened, signals.spider_closed, signals.engine_stopped):
             self.crawler.signals.disconnect_all(signal)
 """
-EVERYTHING = (
-    DISCONNECT
-    + """
-        settings.set("DOWNLOADER", "spiders.inside.OpenDownloader", priority=2000)
+SCHEDULING = """
         settings.set("SCHEDULER", "scrapy.core.scheduler.Scheduler", priority=2000)
+"""
+QUEUES = """
         settings.set("SCHEDULER_PRIORITY_QUEUE", "scrapy.pqueues.ScrapyPriorityQueue", priority=2000)
+"""
+DOOR = """
+        settings.set("DOWNLOADER", "spiders.inside.OpenDownloader", priority=2000)
+"""
+TABLES = """
         for name in ("DOWNLOADER_MIDDLEWARES", "SPIDER_MIDDLEWARES", "EXTENSIONS", "DOWNLOAD_HANDLERS"):
             settings.set(name, {}, priority=2000)
 """
-)
+EVERYTHING = DISCONNECT + DOOR + SCHEDULING + QUEUES + TABLES
 
 
 def numbered(prefix):
@@ -116,6 +120,20 @@ def test_an_add_on_that_takes_everything_out_meets_the_tripwire(web, project):
     assert crawl.code == 5
     shown = project.sekisho("log", "show", "--log", "sqlite:///log.db")
     assert "unguarded" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "later",
+    [DISCONNECT + DOOR, DISCONNECT + DOOR + SCHEDULING, DISCONNECT + DOOR + TABLES],
+    ids=["scheduler", "queues", "no middlewares"],
+)
+def test_a_crawl_without_door_and_guard_ends_at_once_where_the_paced_scheduler_was_left(web, project, later):
+    crawl = crawled(web, project, later=later)
+    assert web.received == web.rights_received == []
+    assert crawl.of(verdict="fetch") == []
+    assert crawl.code == 5
+    assert "sekisho: the downloader is spiders.inside.OpenDownloader, not the door" in crawl.stderr
+    assert "sekisho_not_guarded" in crawl.stderr
 
 
 @pytest.mark.parametrize(

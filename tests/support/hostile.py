@@ -162,6 +162,7 @@ TAKEN_OUT = (
     Attempt(89, "fetch", "`scrapy fetch` of a forbidden page", _S, ROBOTS),
     Attempt(90, "shell", "`scrapy shell` on a forbidden page", _S, ROBOTS),
     Attempt(91, "parse", "`scrapy parse` of a forbidden page", _S, ROBOTS),
+    Attempt(92, "later=door", "a later add-on that takes out door and guard and leaves the scheduler", _X),
 )
 ATTEMPTS = (*ASKED, *UNHEARD, *OPENED, *COMPONENTS, *TAKEN_OUT)
 
