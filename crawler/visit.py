@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crawler.pacer import Turn
     from policies.facts import ResponseFacts
     from policies.rules.robots import RobotsReadings
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
     from policies.vocabulary import Evidence, RequestKind, Verdict
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from policies.facts import ResponseFacts
     from policies.rules.judged_rows import Intent
     from policies.signals.gate_words import VendorTable
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 # A challenge is no redirect, whatever Refresh header it carries.
 _NO_LOGIN = Verdict(rule=LOGIN_RULE, action=Action.KEEP, reason=Reason.KEPT)

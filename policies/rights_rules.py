@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from policies.rules.robots import RobotsReadings
     from policies.rules.rsl import Licences
     from policies.rules.trust_txt import TrustTxtReading
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
     from policies.signals.peer_blocks import AiAgent
     from policies.signals.tdmrep import TdmReading
     from policies.vocabulary import Verdict

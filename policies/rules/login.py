@@ -19,7 +19,7 @@ from policies.vocabulary import Action, Evidence, Reason, Verdict
 
 if TYPE_CHECKING:
     from policies.facts import ResponseFacts
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 RULE = "login"
 REFRESH_RULE = "refresh"

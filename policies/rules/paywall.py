@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from policies.facts import ResponseFacts
     from policies.signals.access_statement import AccessStatement
     from policies.signals.gate_words import VendorTable
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 RULE = "paywall"
 _PASS = Verdict(rule=RULE, action=Action.KEEP, reason=Reason.KEPT)

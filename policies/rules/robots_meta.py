@@ -32,7 +32,7 @@ from policies.vocabulary import Action, Evidence, Reason, Verdict
 if TYPE_CHECKING:
     from policies.facts import ResponseFacts
     from policies.rules.judged_rows import Intent
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
     from policies.signals.statement import Statement
 
 HEADER_RULE = "x_robots_tag"

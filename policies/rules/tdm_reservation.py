@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from policies.facts import ResponseFacts
     from policies.rules.judged_rows import Intent
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 RULE = "tdm_reservation"
 

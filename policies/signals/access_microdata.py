@@ -21,7 +21,7 @@ from policies.signals.page_markers import ACCESSIBLE
 from policies.signals.page_markup import VOID, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 # Restrictions that are handed back of one page.
 _REPORTED = 20
@@ -81,7 +81,7 @@ def _begin_item(outer: _Item | None, *, beside: bool, linked: frozenset[str], ty
     return _Item(of_page=of_page, speaks=of_page and not is_place_or_event(types), types=types)
 
 
-def _value(tag: Tag, attributes: dict[str, str]) -> str:
+def _value(tag: Tag, attributes: Mapping[str, str]) -> str:
     """Return the property's value as microdata defines it, leniently: content, then link, then text."""
     for name in ("content", "href", "value", "src", "datetime"):
         if attributes.get(name, "").strip():
@@ -138,7 +138,7 @@ class _Reader:
         return statement
 
     def _declared(
-        self, tag: Tag, attributes: dict[str, str], item: _Item | None, *, named: bool
+        self, tag: Tag, attributes: Mapping[str, str], item: _Item | None, *, named: bool
     ) -> AccessStatement | None:
         if item is not None and not item.speaks and not named:
             return None

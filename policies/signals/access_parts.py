@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from policies.signals.access_jsonld import Json
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 _JSON_LD = "ld+json"
 _CLASS = re.compile(r"\.(-?[A-Za-z_][A-Za-z0-9_-]{0,100})")

@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.signals.page_markers import NO_MARKERS, Page, has_few_links, is_markup
+from policies.signals.page_markers import has_few_links, is_markup
 from policies.signals.page_markup import read_within_budget
+from policies.signals.page_opened import NO_MARKERS, Page
 from policies.signals.page_text import declared_charset, decode_narrow
 from policies.signals.page_weight import LITTLE_TEXT, weigh
 

@@ -24,7 +24,7 @@ from policies.signals.page_text import line_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 _FREE = frozenset(("free", "open", "public", "unlocked", "none", "gratis", "0"))
 _METERED = frozenset(("metered", "meter"))

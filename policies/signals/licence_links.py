@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from policies.facts import ResponseFacts
-    from policies.signals.page_markers import Page
     from policies.signals.page_markup import Tag
+    from policies.signals.page_opened import Page
 
 RSL_TYPE = "application/rsl+xml"
 #: What a page must hold anywhere, in lower case, before its markup is worth reading for RSL.

@@ -16,8 +16,8 @@ from policies.signals.robots_directives import Place, distinct, parse_directives
 from policies.signals.statement import Family, Problem, Source, Statement
 
 if TYPE_CHECKING:
-    from policies.signals.page_markers import Page
     from policies.signals.page_metas import PageMeta
+    from policies.signals.page_opened import Page
 
 NAMES = frozenset(("robots", "x-robots-tag", "robots-tag"))
 CONTENT_LIMIT = 16_384

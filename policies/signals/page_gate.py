@@ -22,8 +22,8 @@ from policies.signals.page_weight import weight_of, without_comments
 
 if TYPE_CHECKING:
     from policies.signals.gate_words import VendorTable
-    from policies.signals.page_markers import Page
     from policies.signals.page_markup import Tag
+    from policies.signals.page_opened import Page
 
 _SNIPPET = 300
 # Characters in which phrases are looked for: of one block, and of all at the beginning and again at the end.

@@ -17,8 +17,8 @@ from policies.signals.login import find_login_address, is_login_title
 from policies.signals.page_weight import HARDLY_ANY_TEXT, LITTLE_TEXT, Weigher, weigh
 
 if TYPE_CHECKING:
-    from policies.signals.page_markers import Page
     from policies.signals.page_markup import Tag
+    from policies.signals.page_opened import Page
 
 _SNIPPET = 500
 # `location = "…"`, `location.href = '…'`, `location.replace("…")`.

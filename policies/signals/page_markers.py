@@ -11,12 +11,12 @@ Pure; never raises on hostile input.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from policies.signals.gate_words import NO_VENDORS, find_vendors
 from policies.signals.licence_links import RSL_MARKER
-from policies.signals.page_markup import Tag, read_tags, read_within_budget
+from policies.signals.page_markup import first_tag, read_within_budget
+from policies.signals.page_opened import NO_MARKERS, Markers, Page
 from policies.signals.page_text import declared_charset, decode_narrow, decode_octets, wide_codec
 
 if TYPE_CHECKING:
@@ -76,54 +76,13 @@ _SPACE = b"\0 \t\r\n\f"
 _SNIFF = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Markers:
-    """Which words occur anywhere in a page.
-
-    The free-access property, the content tier, a password field, a robots meta element that may restrict, a
-    TDM reservation, an RSL licence; the vendors of paywalls whose hosts it names, words of a home-made gate,
-    a refresh; and whether it is bare: few links, and a form or a script that goes on.
-    """
-
-    accessible: bool = False
-    content_tier: bool = False
-    password: bool = False
-    robots: bool = False
-    tdm: bool = False
-    licence: bool = False
-    vendors: tuple[str, ...] = ()
-    own_gate: bool = False
-    refresh: bool = False
-    bare: bool = False
-
-    def __bool__(self) -> bool:
-        """Whether the page must be read at all."""
-        return self != NO_MARKERS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page opened for reading: its text with LF line ends, its tags, and where reading the tags stopped.
-
-    `unread_from` equals the length of `text` unless the page holds more tags than the budget.
-    """
-
-    text: str
-    tags: tuple[Tag, ...]
-    unread_from: int
-    markers: Markers
-
-
-NO_MARKERS = Markers()
-
-
 def _may_restrict(lowered: bytes, position: int) -> bool:
     """Return whether a mention of robots stands in a meta element that may restrict something."""
     start = lowered.rfind(_META, max(0, position - _NAME_WINDOW), position)
     if start < 0:
         return False
     window = lowered[start : start + _TAG_WINDOW]
-    tag = next(read_tags(window.decode("latin-1")), None)
+    tag = first_tag(window.decode("latin-1"))
     end = tag.end if tag is not None else len(window)
     if start + end <= position:
         return False

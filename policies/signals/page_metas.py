@@ -10,14 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from policies.signals.page_markup import Tag, read_tags
+from policies.signals.page_markup import first_tag
 from policies.signals.page_text import line_at
 from policies.signals.statement import TEXT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from policies.signals.page_markers import Page
+    from policies.signals.page_markup import Tag
+    from policies.signals.page_opened import Page
 
 MOST_METAS = 500
 """Meta elements of one page that are looked at: of the wanted ones, and again behind the tag budget."""
@@ -114,8 +115,8 @@ def _in_unread(page: Page, wanted: frozenset[str]) -> Iterator[PageMeta]:
         if position < 0:
             return
         # A window bounds the work: every tag of a hostile page may end at the end of the page.
-        tag = next(read_tags(page.text[position : position + _TAG_WINDOW]), None)
-        if tag is not None and tag.start == 0:
+        tag = first_tag(page.text[position : position + _TAG_WINDOW])
+        if tag is not None:
             for meta in _metas_of(tag, wanted, "behind the tag budget"):
                 yield replace(meta, line=line_at(page.text, position))
         position += len("<meta")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 if TYPE_CHECKING:
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 SNIPPET = 500
 _VALUE = re.compile(

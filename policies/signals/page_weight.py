@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from policies.signals.page_markup import VOID
 
 if TYPE_CHECKING:
-    from policies.signals.page_markers import Page
     from policies.signals.page_markup import Tag
+    from policies.signals.page_opened import Page
 
 # A letter of a script that writes words without spaces says as much as two and a half of another.
 _DENSE_WEIGHT = 2.5

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from policies.signals.access_statement import AccessStatement
-    from policies.signals.page_markers import Page
+    from policies.signals.page_opened import Page
 
 _NAME = re.compile(ACCESSIBLE, re.IGNORECASE)
 _JSON_LD = ("ld+json", "json+ld", "jsonld")

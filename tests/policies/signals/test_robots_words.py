@@ -12,7 +12,8 @@ from policies.rules.judged_rows import Intent
 from policies.rules.robots_meta import judge_robots_header, judge_robots_page, what_forbids_links
 from policies.rules.tdm_reservation import judge_tdm_reservation, judge_tdm_response
 from policies.signals.meta_robots import read_meta_robots
-from policies.signals.page_markers import NO_MARKERS, find_markers, open_page
+from policies.signals.page_markers import find_markers, open_page
+from policies.signals.page_opened import NO_MARKERS
 from policies.signals.robots_directives import RESTRICTIONS, parse_moment
 from policies.signals.statement import Problem
 from policies.signals.tdm_header import parse_tdm_headers
