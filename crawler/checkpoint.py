@@ -108,7 +108,7 @@ class Checkpoint:
     def require_log(self) -> None:
         """Raise LogError unless decisions can still be recorded."""
         if self.log.failed is not None:
-            raise self.log.failed
+            raise self.log.failed.again()
 
     def log_failed(self, error: SekishoError) -> None:
         """Tell whoever stops the crawl that nothing can be recorded any more."""

@@ -159,12 +159,15 @@ class LocalPacer:
         self._longest_hold = longest_hold
         self._lanes: dict[Origin, _Lane] = {}
         self._domains: dict[str, _Domain] = {}
+        self._room = REMEMBERED_ORIGINS
 
     def _lane(self, origin: Origin) -> _Lane:
         lane = self._lanes.get(origin)
         if lane is None:
-            if len(self._lanes) >= REMEMBERED_ORIGINS:
+            if len(self._lanes) >= self._room:
                 self._forget_the_idle()
+                # What is kept (sites that asked for a long pause) is not looked through for each new one.
+                self._room = max(REMEMBERED_ORIGINS, len(self._lanes) + len(self._lanes) // 10)
             name = registrable_domain(origin.host)
             domain = self._domains.get(name)
             if domain is None:

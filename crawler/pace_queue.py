@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+_MOST_STALE = 1_000
 
 
 class PacedPriorityQueue(DownloaderAwarePriorityQueue):
@@ -92,6 +93,13 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
             if self._asleep.get(key) == at:
                 self._stand(key)
 
+    def _sleep(self, key: str, at: float) -> None:
+        self._asleep[key] = at
+        heapq.heappush(self._alarms, (at, key))
+        if len(self._alarms) > _MOST_STALE + 2 * len(self._asleep):  # of those that were woken before
+            self._alarms = [(moment, one) for one, moment in self._asleep.items()]
+            heapq.heapify(self._alarms)
+
     def _choose(self) -> str | None:
         """Return the origin to take a request of, or None when none is ready."""
         gate = self._gate
@@ -108,8 +116,7 @@ class PacedPriorityQueue(DownloaderAwarePriorityQueue):
                 return key
             self._leave(key)
             if wait < BLOCKED:
-                at = self._asleep[key] = time.monotonic() + wait
-                heapq.heappush(self._alarms, (at, key))
+                self._sleep(key, time.monotonic() + wait)
         if self._alarms:
             gate.wake_in(max(0.0, self._alarms[0][0] - time.monotonic()))
         return None

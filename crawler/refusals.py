@@ -1,7 +1,8 @@
 """Links that were not followed for a reason of the crawl itself, each recorded once.
 
 Offsite, too deep, too long, or left out by the spider: the site did not refuse these, we did, and the log
-says so. The same URL refused again for the same reason is counted, not written again.
+says so. The same URL refused again for the same reason is counted, not written again, as long as it is
+remembered: the last hundred thousand are, and at most as many before them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
 RULE = "links"
+REMEMBERED = 100_000
 
 
 class Refusals:
@@ -27,6 +29,7 @@ class Refusals:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self._seen: set[int] = set()
+        self._seen_before: set[int] = set()
         self._verdicts: dict[tuple[Reason, str, str], Verdict] = {}
         self.repeated: Counter[str] = Counter()
 
@@ -43,10 +46,9 @@ class Refusals:
     ) -> None:
         """Record that a request was not made, and why."""
         key = hash((request.url, reason))
-        if key in self._seen:
+        if self._remembers(key):
             self.repeated[reason.value] += 1
             return
-        self._seen.add(key)
         checkpoint = self._checkpoint
         facts = request_facts(request, RequestKind.PAGE, checkpoint.agent.policy.user_agent)
         if parent_url is not None:
@@ -63,3 +65,13 @@ class Refusals:
                 self._verdicts[reason, source, note] = verdict
         checkpoint.record.refusal(facts, (verdict,))
         checkpoint.tally.skip(verdict, request.url)
+
+    def _remembers(self, key: int) -> bool:
+        """Whether something was refused lately; it is remembered from now on."""
+        if key in self._seen:
+            return True
+        known = key in self._seen_before
+        if len(self._seen) >= REMEMBERED:
+            self._seen_before, self._seen = self._seen, set()
+        self._seen.add(key)
+        return known

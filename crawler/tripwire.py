@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _NETWORK: Final = frozenset((Means.CONNECTION, Means.DATAGRAM, Means.NAME))
 REMEMBERED_NAMES: Final = 50_000
+REMEMBERED_ADDRESSES: Final = 1_000
 KEPT_BEFORE_A_LOG: Final = 1_000
 _TWISTED: Final = "twisted.internet.tcp"
 _DEEPEST_FACTORY: Final = 8
@@ -130,6 +131,8 @@ class Tripwire:
         """Remember what a name of a permitted request led to."""
         known = self._names.get(bare_name(host))
         if known is not None:
+            if len(known) >= REMEMBERED_ADDRESSES:  # of a name with other addresses each time
+                known.clear()
             known.update(map(bare_name, addresses))
 
     @contextmanager

@@ -6,6 +6,7 @@ import pytest
 from scrapy import Request
 from scrapy.http import Response
 
+from crawler import site_cookies
 from crawler.refused import REFUSALS, REMEMBERED_FOR_US, RefusedAddresses
 from crawler.site_cookies import SiteCookies
 from exporters.disclosure.families import FAMILIES, Family
@@ -65,3 +66,47 @@ def test_only_cookies_that_a_site_set_may_be_returned():
     assert foreign("lang=en") == "lang"
     assert foreign("lang=ja; session=abc") == "session"
     assert foreign("=x") == "a nameless one"
+
+
+def _sets(book, url, *cookies):
+    book.learn(Response(url, headers={"Set-Cookie": list(cookies)}))
+
+
+def _foreign(book, url, value):
+    return book.foreign(Request(url, headers={"Cookie": value}))
+
+
+def test_a_cookie_goes_back_to_the_domain_that_set_it_and_to_no_other():
+    book = SiteCookies()
+    _sets(book, "https://www.one.example/", "lang=ja; Domain=one.example")
+    assert _foreign(book, "https://shop.one.example/x", "lang=ja") == ""
+    assert _foreign(book, "https://two.example/", "lang=ja") == "lang"
+
+
+def test_a_site_with_another_cookie_on_every_answer_costs_no_more_memory_and_no_other_site_its_cookies(
+    monkeypatch,
+):
+    monkeypatch.setattr(site_cookies, "REMEMBERED_OF_A_SITE", 100)
+    monkeypatch.setattr(site_cookies, "REMEMBERED_COOKIES", 250)
+    book = SiteCookies()
+    _sets(book, "https://calm.example/", "lang=ja")
+    for number in range(1000):
+        _sets(book, "https://rotates.example/", f"session={number}", "lang=en")
+    assert len(book) == 101
+    assert _foreign(book, "https://calm.example/", "lang=ja") == ""
+    assert _foreign(book, "https://rotates.example/", "session=999; lang=en") == ""
+    assert _foreign(book, "https://rotates.example/", "session=1") == "session"
+
+
+def test_of_very_many_sites_with_cookies_the_one_met_longest_ago_is_forgotten_and_its_cookie_is_refused(
+    monkeypatch,
+):
+    monkeypatch.setattr(site_cookies, "REMEMBERED_COOKIES", 10)
+    book = SiteCookies()
+    for number in range(10):
+        _sets(book, f"https://site{number}.example/", "lang=ja")
+    assert _foreign(book, "https://site0.example/", "lang=ja") == ""  # met again
+    _sets(book, "https://another.example/", "lang=ja")
+    assert len(book) == 10
+    assert _foreign(book, "https://site0.example/", "lang=ja") == ""
+    assert _foreign(book, "https://site1.example/", "lang=ja") == "lang"
