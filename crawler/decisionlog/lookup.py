@@ -8,29 +8,61 @@ says when it was pruned and by which rule, never that there was no crawl.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import BindParameter, bindparam, func, or_, select
 
 from blocklists.errors import UsageError
 from blocklists.host import canonical_host
 from crawler.decisionlog import schema
 from crawler.decisionlog.errors import IntegrityError
+from crawler.decisionlog.record_query import url_text
 from crawler.decisionlog.registry import Pruned, PruneIntended, SegmentAdopted, SegmentSealed, decode
-from crawler.decisionlog.rollup import HostSum, host_key, host_of, parsed_sum, sums, unpack_places
+from crawler.decisionlog.rollup import COUNTED, HostSum, host_key, host_of, parsed_sum, sums, unpack_places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+    from sqlalchemy.engine import Row
 
     from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.registry import Leaf
     from crawler.decisionlog.stored import StoredRecord
 
-_ENDS: Final = (SegmentSealed.KIND, PruneIntended.KIND, Pruned.KIND)
 _PLACES: Final = 500  # records read at a time, by their places
+_SEGMENTS: Final = 10_000  # segments asked for at a time
+
+_SUM, _SEGMENT, _LEAF = schema.rollup.c, schema.segment.c, schema.registry.c
+_COUNT: Final = select(func.count()).select_from(schema.segment)
+_ALL: Final = select(_SEGMENT.id).order_by(_SEGMENT.id)
+_UNSUMMED: Final = _ALL.where(
+    or_(
+        _SEGMENT.sealed_us.is_(None),
+        _SEGMENT.id.in_(select(_LEAF.segment_id).where(_LEAF.kind == SegmentAdopted.KIND)),
+    )
+)
+_SUMS: Final = select(schema.rollup).where(
+    _SUM.host_key >= bindparam("first"), _SUM.host_key < bindparam("behind")
+)
+_NUMBERS: Final[BindParameter[Any]] = bindparam("numbers", expanding=True)
+_SEGMENTS_NAMED: Final = select(
+    _SEGMENT.id, _SEGMENT.uuid, _SEGMENT.run_id, _SEGMENT.agent, _SEGMENT.sealed_us
+).where(_SEGMENT.id.in_(_NUMBERS))
+_SEGMENTS_ENDED: Final = (
+    select(_LEAF.segment_id, _LEAF.body)
+    .where(
+        _LEAF.segment_id.in_(_NUMBERS),
+        _LEAF.kind.in_((SegmentSealed.KIND, PruneIntended.KIND, Pruned.KIND)),
+    )
+    .order_by(_LEAF.idx)
+)
+_POSTINGS: Final = select(schema.posting.c.segment_id, schema.posting.c.places).where(
+    schema.posting.c.host_key == bindparam("host_key")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +138,16 @@ def parse_target(text: str) -> Target:
 
 
 def lookup(reader: LogReader, target: Target) -> Answer:
-    """Return what the log holds of the target. Raises LogError; IntegrityError when index and sums differ."""
-    found = [*_from_sums(reader, target), *_from_unsummed(reader, target)]
-    segments = _segments(reader, {number for number, _ in found})
+    """Return what the log holds of the target. Raises LogError; IntegrityError when index and sums differ.
+
+    Asks as often for a thousand sealed segments as for one; those without an index are read one by one.
+    """
+    with_sums = reader.format != schema.FORMAT_1
+    unsummed = list(_from_unsummed(reader, target, with_sums=with_sums))
+    summed = list(_from_sums(reader, target)) if with_sums else []
+    told = {number for number, _ in summed}  # what was sealed in between has sums by now
+    found = [*summed, *(each for each in unsummed if each[0] not in told)]
+    segments = _segments(reader, {number for number, _ in found}, with_ends=with_sums)
     answers: list[HostAnswer] = []
     for number, host_sum in found:
         segment = segments.get(number)
@@ -127,8 +166,11 @@ def lookup(reader: LogReader, target: Target) -> Answer:
             )
         )
     answers.sort(key=lambda one: (one.found.first_us, one.host))
-    records, unopened = _records(reader, target, answers)
-    size = reader.rows(select(func.count()).select_from(schema.segment))[0][0]
+    records: tuple[StoredRecord, ...] = ()
+    unopened = 0
+    if target.url is not None:
+        records, unopened = _UrlQuestion(reader, target.host, target.url, answers).run(indexed=with_sums)
+    size = reader.rows(_COUNT)[0][0]
     return Answer(target=target, hosts=tuple(answers), records=records, unopened=unopened, segments=size)
 
 
@@ -141,23 +183,16 @@ class _Segment:
     pruning: Pruning | None = None
 
 
-def _segments(reader: LogReader, numbers: Collection[int]) -> dict[int, _Segment]:
+def _segments(reader: LogReader, numbers: Collection[int], *, with_ends: bool) -> dict[int, _Segment]:
     """Return what segments are called, and how they ended."""
-    column, registry = schema.segment.c, schema.registry.c
     found: dict[int, _Segment] = {}
     wanted = sorted(numbers)
-    for start in range(0, len(wanted), _PLACES):
-        part = wanted[start : start + _PLACES]
-        for row in reader.rows(select(schema.segment).where(column.id.in_(part))):
+    for start in range(0, len(wanted), _SEGMENTS):
+        part = {"numbers": wanted[start : start + _SEGMENTS]}
+        for row in reader.rows(_SEGMENTS_NAMED, part):
             state = "open" if row.sealed_us is None else "sealed"
             found[row.id] = _Segment(uuid=row.uuid, run=row.run_id, agent=row.agent, state=state)
-        if reader.format == schema.FORMAT_1:
-            continue
-        for row in reader.rows(
-            select(registry.segment_id, registry.body)
-            .where(registry.segment_id.in_(part), registry.kind.in_(_ENDS))
-            .order_by(registry.idx)
-        ):
+        for row in reader.rows(_SEGMENTS_ENDED, part) if with_ends else ():
             if row.segment_id in found:
                 _end(found[row.segment_id], decode(row.body))
     return found
@@ -178,11 +213,8 @@ def _end(segment: _Segment, leaf: Leaf) -> None:
 
 
 def _from_sums(reader: LogReader, target: Target) -> Iterator[tuple[int, HostSum]]:
-    if reader.format == schema.FORMAT_1:
-        return
     first, behind = target.keys
-    column = schema.rollup.c
-    for row in reader.rows(select(schema.rollup).where(column.host_key >= first, column.host_key < behind)):
+    for row in reader.rows(_SUMS, {"first": first, "behind": behind}):
         try:
             yield row.segment_id, parsed_sum(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
         except (ValueError, TypeError, AttributeError) as error:
@@ -191,74 +223,94 @@ def _from_sums(reader: LogReader, target: Target) -> Iterator[tuple[int, HostSum
             ) from error
 
 
-def _from_unsummed(reader: LogReader, target: Target) -> Iterator[tuple[int, HostSum]]:
+def _from_unsummed(reader: LogReader, target: Target, *, with_sums: bool) -> Iterator[tuple[int, HostSum]]:
     """Yield what segments that have no sums hold: open ones, and those from before there were sums."""
-    column, registry, record = schema.segment.c, schema.registry.c, schema.record.c
-    if reader.format == schema.FORMAT_1:
-        unsummed = [row.id for row in reader.rows(select(column.id))]
-    else:
-        adopted = select(registry.segment_id).where(registry.kind == SegmentAdopted.KIND)
-        rows = reader.rows(select(column.id).where(or_(column.sealed_us.is_(None), column.id.in_(adopted))))
-        unsummed = [row.id for row in rows]
+    unsummed = [row.id for row in reader.rows(_UNSUMMED if with_sums else _ALL)]
+    record = schema.record.c
     names = or_(record.host == target.host, record.host.endswith(f".{target.host}", autoescape=True))
-    for number in unsummed:
-        for found in sums(reader.groups(number, names)):
-            yield number, found
+    for start in range(0, len(unsummed), _SEGMENTS):
+        by_segment = reader.groups(unsummed[start : start + _SEGMENTS], names)
+        for number, groups in by_segment.items():
+            for found in sums(groups):
+                yield number, found
 
 
-def _records(
-    reader: LogReader, target: Target, answers: list[HostAnswer]
-) -> tuple[tuple[StoredRecord, ...], int]:
-    """Return the records of the URL in the order of their times, and how many URLs of its host are erased."""
-    if target.url is None:
-        return (), 0
-    found: list[StoredRecord] = []
-    unopened = 0
-    places = _places(reader, target.host)
-    for answer in answers:
-        if answer.host != target.host or answer.state == "pruned":
-            continue
-        for record in _of_host(reader, answer, places.get(answer.number)):
-            unopened += not record.opened
-            if record.url == target.url:
-                found.append(record)
-    found.sort(key=lambda record: (record.ts_us, record.idx))
-    return tuple(found), unopened
+class _UrlQuestion:
+    """The records of one URL, among those of its host; `run` once."""
 
+    def __init__(self, reader: LogReader, host: str, url: str, answers: list[HostAnswer]) -> None:
+        self._reader = reader
+        self._host = host
+        self._url = url
+        self._answers = {
+            one.number: one for one in answers if one.host == host and one.state != "pruned"
+        }  # fmt: skip
+        self._named = {number: (UUID(one.segment), one.run) for number, one in self._answers.items()}
+        self._places: list[tuple[int, int]] = []  # of the URL
+        self._unopened = 0
 
-def _places(reader: LogReader, host: str) -> dict[int, bytes]:
-    """Return the index of a host by segment, in one question: there may be many segments."""
-    if reader.format == schema.FORMAT_1:
-        return {}
-    column = schema.posting.c
-    statement = select(column.segment_id, column.places).where(column.host_key == host_key(host))
-    return {row.segment_id: row.places for row in reader.rows(statement)}
+    def run(self, *, indexed: bool) -> tuple[tuple[StoredRecord, ...], int]:
+        """Return the records in the order of their times, and how many URLs of the host are erased."""
+        postings = self._postings() if indexed and self._answers else {}
+        self._read_indexed(postings)
+        for number in self._answers:
+            if number not in postings:
+                self._read_segment(number)
+        found = [
+            record for part in self._parts(self._places) for record in self._reader.at(part, self._named)
+        ]
+        found.sort(key=lambda record: (record.ts_us, record.idx))
+        return tuple(found), self._unopened
 
+    def _postings(self) -> dict[int, list[int]]:
+        """Return the index of the host by segment."""
+        found = {}
+        for row in self._reader.rows(_POSTINGS, {"host_key": host_key(self._host)}):
+            if row.segment_id in self._answers:
+                try:
+                    found[row.segment_id] = list(unpack_places(row.places))
+                except ValueError as error:
+                    raise self._differs(str(error)) from error
+        return found
 
-def _of_host(reader: LogReader, answer: HostAnswer, packed: bytes | None) -> Iterator[StoredRecord]:
-    """Yield the records of a host in a segment, by the index where there is one, checked against the sums."""
-    host, found, segment = answer.host, answer.found, UUID(answer.segment)
-    if packed is None:
-        yield from reader.records(segment=segment, where=(schema.record.c.host == host,))
-        return
-    try:
-        places = list(unpack_places(packed))
-    except ValueError as error:
-        raise _differs(reader, host, str(error)) from error
-    counts = {"fetch": 0, "skip": 0, "defer": 0}
-    for start in range(0, len(places), _PLACES):
-        part = places[start : start + _PLACES]
-        for stored in reader.at(answer.number, segment, answer.run, part):
-            if stored.host != host:
-                raise _differs(reader, host, f"record {stored.idx} is of {stored.host}")
-            if stored.stage == "request" and stored.verdict in counts:
-                counts[stored.verdict] += 1
-            yield stored
-    if tuple(counts.values()) != (found.n_fetch, found.n_skip, found.n_defer):
-        raise _differs(reader, host, "it leaves records out")
+    @staticmethod
+    def _parts(places: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+        for start in range(0, len(places), _PLACES):
+            yield places[start : start + _PLACES]
 
+    def _read_indexed(self, postings: dict[int, list[int]]) -> None:
+        """Look at the host's records in the segments that have an index, and see that it leaves none out."""
+        counts: Counter[tuple[int, str]] = Counter()
+        places = [(number, idx) for number, indices in sorted(postings.items()) for idx in indices]
+        for part in self._parts(places):
+            for row in self._reader.urls_at(part):
+                if row.host != self._host:
+                    raise self._differs(f"record {row.idx} is of {row.host}")
+                name = COUNTED.get((row.stage, row.verdict))
+                if name is not None:
+                    counts[row.segment_id, name] += 1
+                self._look(row.segment_id, row)
+        for number, indices in postings.items():
+            host_sum = self._answers[number].found
+            ends = (indices[0], indices[-1]) if indices else None
+            if ends != (host_sum.first_idx, host_sum.last_idx) or any(
+                counts[number, name] != getattr(host_sum, name) for name in COUNTED.values()
+            ):
+                raise self._differs("it leaves records out")
 
-def _differs(reader: LogReader, host: str, why: str) -> IntegrityError:
-    return IntegrityError(
-        f"{reader.path}: the index of {host} does not fit its sums: {why}; run `sekisho log verify`"
-    )
+    def _read_segment(self, number: int) -> None:
+        """Look at the host's records in a segment that has no index."""
+        for row in self._reader.urls_of(number, self._host):
+            self._look(number, row)
+
+    def _look(self, number: int, row: Row[Any]) -> None:
+        if row.salt is None:
+            self._unopened += row.committed
+        elif url_text(row.url) == self._url:
+            self._places.append((number, row.idx))
+
+    def _differs(self, why: str) -> IntegrityError:
+        return IntegrityError(
+            f"{self._reader.path}: the index of {self._host} does not fit its sums: {why};"
+            " run `sekisho log verify`"
+        )

@@ -9,18 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, select
 
 from crawler.decisionlog import rollup, schema, store
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.record import Document
+from crawler.decisionlog.record_query import RECORDS, URLS, records_at, url_text, urls_at
 from crawler.decisionlog.registry import decode
 from crawler.decisionlog.stored import RunInfo, SegmentInfo, StoredRecord, unpack_body
 from policies.vocabulary import RequestKind, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from sqlalchemy import TextualSelect
     from sqlalchemy.engine import Connection, Row
 
     from crawler.decisionlog.place import LogPlace
@@ -28,26 +30,17 @@ if TYPE_CHECKING:
     from crawler.decisionlog.rollup import Group, HostSum
     from crawler.decisionlog.session import Value
 
+    Params = Mapping[str, Value | Collection[int]]
+
 PAGE: Final = 5000
-
-
-def _url(value: str | bytes | None) -> str | None:
-    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
 
 
 def _hex(value: bytes | None) -> str | None:
     return None if value is None else value.hex()
 
 
-_R, _O, _C = schema.record.c, schema.opening.c, schema.context.c
-_RECORDS: Final[Select[Any]] = select(
-    *(column for column in schema.record.columns if column.name not in ("segment_id", "context_id")),
-    _O.url, _O.parent_url, _O.salt, _C.agent, _C.policy_sha256, _C.blocklist_sha256,
-).select_from(
-    schema.record.join(schema.context, _C.id == _R.context_id).outerjoin(
-        schema.opening, and_(_O.segment_id == _R.segment_id, _O.idx == _R.idx)
-    )
-)  # fmt: skip
+_R: Final = schema.record.c
+_UNCACHED: Final = {"compiled_cache": None}  # no statement is asked twice
 
 
 def _stored(segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
@@ -63,8 +56,8 @@ def _stored(segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
         reason=row.reason,
         kind=None if row.kind is None else RequestKind(row.kind),
         method=row.method,
-        url=_url(row.url),
-        parent_url=_url(row.parent_url),
+        url=url_text(row.url),
+        parent_url=url_text(row.parent_url),
         host=row.host,
         domain=row.domain,
         agent=row.agent,
@@ -125,9 +118,9 @@ class LogReader:
         """Close the connection."""
         self._connection.close()
 
-    def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    def _rows(self, statement: Select[Any], params: Params | None = None) -> Sequence[Row[Any]]:
         with store.explained(self.path, "read"):
-            return self._connection.execute(statement).all()
+            return self._connection.execute(statement, params).all()
 
     def segments(self) -> list[SegmentInfo]:
         """Return every segment in the order of opening, without reading its records."""
@@ -189,19 +182,39 @@ class LogReader:
                 return
             last = rows[-1].idx
 
-    def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    def rows(self, statement: Select[Any], params: Params | None = None) -> Sequence[Row[Any]]:
         """Return the rows of a statement on the tables. Raises LogError."""
-        return self._rows(statement)
+        return self._rows(statement, params)
 
-    def groups(self, number: int, *where: ColumnElement[bool]) -> list[Group]:
-        """Return a segment's records by host and verdict, all or those of some. Raises LogError."""
+    def groups(self, numbers: Collection[int], *where: ColumnElement[bool]) -> dict[int, list[Group]]:
+        """Return the records of segments by host and verdict, all or those of some. Raises LogError."""
         with store.explained(self.path, "read"):
-            return list(rollup.grouped(self._connection, number, *where))
+            return rollup.grouped(self._connection, numbers, *where)
 
-    def at(self, number: int, segment: UUID, run: str, places: Sequence[int]) -> Iterator[StoredRecord]:
-        """Yield the records of a segment at these indices, in order. Raises IntegrityError."""
-        for row in self._rows(_RECORDS.where(_R.segment_id == number, _R.idx.in_(places)).order_by(_R.idx)):
-            yield self._checked(segment, run, row)
+    def at(
+        self, places: Sequence[tuple[int, int]], named: Mapping[int, tuple[UUID, str]]
+    ) -> Iterator[StoredRecord]:
+        """Yield the records at these segment numbers and indices, in any order. Raises IntegrityError.
+
+        `named` says of each number which segment and run it is.
+        """
+        for row in self._rows_at(records_at(places)):
+            yield self._checked(*named[row.segment_id], row)
+
+    def urls_at(self, places: Sequence[tuple[int, int]]) -> Sequence[Row[Any]]:
+        """Return segment_id, idx, host, stage, verdict, url, salt, committed of records, in any order."""
+        return self._rows_at(urls_at(places))
+
+    def urls_of(self, number: int, host: str) -> Iterator[Row[Any]]:
+        """Yield the same of a host's records in a segment, in order, without an index."""
+        own, last = URLS.where(_R.segment_id == number, _R.host == host).order_by(_R.idx).limit(PAGE), -1
+        while rows := self._rows(own.where(_R.idx > last)):
+            yield from rows
+            last = rows[-1].idx
+
+    def _rows_at(self, statement: TextualSelect) -> Sequence[Row[Any]]:
+        with store.explained(self.path, "read"):
+            return self._connection.execute(statement, execution_options=_UNCACHED).all()
 
     def _checked(self, segment: UUID, run: str, row: Row[Any]) -> StoredRecord:
         try:
@@ -220,7 +233,7 @@ class LogReader:
     def computed_sums(self, number: int) -> list[HostSum]:
         """Return a segment's sums by host, computed from its records."""
         with store.explained(self.path, "read"):
-            return rollup.sums(rollup.grouped(self._connection, number))
+            return rollup.sums(rollup.grouped(self._connection, (number,)).get(number, ()))
 
     def runs(self) -> list[RunInfo]:
         """Return every run in the order of its first segment."""
@@ -252,7 +265,7 @@ class LogReader:
             last = -1
             while True:
                 rows = self._rows(
-                    _RECORDS.where(_R.segment_id == info.number, _R.idx > last, *conditions)
+                    RECORDS.where(_R.segment_id == info.number, _R.idx > last, *conditions)
                     .order_by(_R.idx)
                     .limit(page)
                 )

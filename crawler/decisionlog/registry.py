@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, Final
 
-import rfc8785
+from crawler.decisionlog.canonical import canonical_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,6 +230,9 @@ _EVENTS: Final[dict[str, type[Event]]] = {
         PruneIntended, Pruned,
     )
 }  # fmt: skip
+_MEMBERS: Final = {
+    event: {field.name: str(field.type) for field in fields(event)} for event in _EVENTS.values()
+}
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "str": (str,),
     "int": (int,),
@@ -262,8 +265,8 @@ def encode(event: Event, *, idx: int, ts_us: int) -> Leaf:
     """Return the leaf for an event. Raises ValueError for a text that is no valid Unicode."""
     members = {name: getattr(event, name) for name in _members(type(event))}
     try:
-        body = rfc8785.dumps({**members, "idx": idx, "kind": event.KIND, "ts_us": ts_us})
-    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        body = canonical_members({**members, "idx": idx, "kind": event.KIND, "ts_us": ts_us})
+    except ValueError as error:
         raise ValueError(f"a leaf of kind {event.KIND} cannot be written: {error}") from error
     return Leaf(idx=idx, ts_us=ts_us, event=event, body=body)
 
@@ -301,4 +304,4 @@ def _event(event: type[Event], members: Mapping[str, object]) -> Event:
 
 def _members(event: type[Event]) -> dict[str, str]:
     """Return the members of a kind with their types as written above."""
-    return {field.name: str(field.type) for field in fields(event)}
+    return _MEMBERS[event]

@@ -3,7 +3,9 @@
 Run it with `python tests/benchmarks/bench_lookup.py [--folder DIR] [--decisions 10000000] [--strict]`; it needs about
 500 octets of disk a decision and builds the log first, in segments of a million (minutes). Asked are hot hosts,
 hosts of the long tail, hosts that are not there, registrable domains with all their subdomains, and single URLs.
-Each question is one call of `lookup` on an open reader. `--strict` exits 1 when a gate is missed.
+Each question is one call of `lookup` on an open reader; beside its time stand that of the processor, and how many
+statements it took. `--segments 1 10 30` asks logs of one size that differ in the number of their segments instead.
+`--strict` exits 1 when a gate is missed.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.lookup import lookup, parse_target
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.record import Document, Entry
+from crawler.decisionlog.store import driver
 from crawler.decisionlog.writer import LogWriter
 from policies.vocabulary import RequestKind, Stage
 
@@ -68,18 +71,18 @@ def entry(host, page, *, skipped):
     )
 
 
-def build(path, decisions):
+def build(path, decisions, size=SEGMENT):
     """Write the log and return seconds taken by appending and by sealing."""
     chance = random.Random(20261122)
     hosts = Hosts(chance)
     appending = sealing = 0.0
-    for start in range(0, decisions, SEGMENT):
+    for start in range(0, decisions, size):
         writer = LogWriter.open(
             f"sqlite:///{path}", run_id=f"run-{start}", agent="ExampleBot", clock=SystemClock()
         )
         began = time.perf_counter()
         documents = (POLICY, LISTS)
-        for number in range(start, min(start + SEGMENT, decisions)):
+        for number in range(start, min(start + size, decisions)):
             writer.append(entry(host_named(hosts.draw()), number % 50, skipped=number % 5 == 0), documents)
             documents = ()
         appending += time.perf_counter() - began
@@ -87,7 +90,7 @@ def build(path, decisions):
         if writer.close(seal=True) is None:
             raise SystemExit(str(writer.failed))
         sealing += time.perf_counter() - began
-        print(f"  {min(start + SEGMENT, decisions):,} decisions", file=sys.stderr, flush=True)
+        print(f"  {min(start + size, decisions):,} decisions", file=sys.stderr, flush=True)
     return appending, sealing
 
 
@@ -110,21 +113,56 @@ def questions(kind):
 
 
 def measure(path):
-    """Return p50 and p99 in ms by kind of question."""
+    """Return p50 and p99 in ms, p99 of processor time in ms, and the most statements, by kind of question."""
     found = {}
     with LogReader.open(f"sqlite:///{path}") as reader:
         for kind in ("hot host", "seldom host", "domain", "absent host", "URL"):
-            times, answered = [], 0
+            times, used, answered = [], [], 0
             for text in questions(kind):
                 target = parse_target(text)
-                started = time.perf_counter()
+                started, cpu = time.perf_counter(), time.process_time()
                 answer = lookup(reader, target)
+                used.append((time.process_time() - cpu) * 1e3)
                 times.append((time.perf_counter() - started) * 1e3)
                 answered += bool(answer.hosts)
             if (answered == 0) != (kind == "absent host"):
                 raise SystemExit(f"{kind}: {answered} of {QUESTIONS} answered")
             times.sort()
-            found[kind] = times[len(times) // 2], times[int(len(times) * 0.99)]
+            used.sort()
+            last = int(len(times) * 0.99)
+            found[kind] = times[len(times) // 2], times[last], used[last], most_statements(reader, kind)
+    return found
+
+
+def most_statements(reader, kind):
+    """Return the largest number of statements that a look-up takes."""
+    asked, most = [], 0
+    raw = driver(reader._connection)
+    raw.set_trace_callback(asked.append)
+    for text in itertools.islice(questions(kind), QUESTIONS // 4):
+        asked.clear()
+        lookup(reader, parse_target(text))
+        most = max(most, len(asked))
+    raw.set_trace_callback(None)
+    return most
+
+
+def asked(path, decisions, size):
+    """Build a log unless it is there, ask it, and say what was measured."""
+    print(f"{decisions:,} decisions, {HOSTS:,} hosts, {-(-decisions // size)} segments")
+    if not path.exists():
+        appending, sealing = build(path, decisions, size)
+        octets = path.stat().st_size / decisions
+        print(
+            f"  {decisions / appending:,.0f} appended/s, sealed in {sealing:.1f} s,"
+            f" {octets:.0f} octets a decision"
+        )
+    found = measure(path)
+    for kind, (median, worst, used, statements) in found.items():
+        print(
+            f"  {kind:12} p50 {median:7.3f} ms   p99 {worst:7.3f} ms   processor p99 {used:7.3f} ms"
+            f"   at most {statements} statements"
+        )
     return found
 
 
@@ -132,28 +170,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=None)
     parser.add_argument("--decisions", type=int, default=10_000_000)
+    parser.add_argument("--segments", type=int, nargs="+", help="ask logs of that many segments")
     parser.add_argument("--keep", type=Path, default=None, help="build here, or ask the logs that are here")
     parser.add_argument("--strict", action="store_true")
     arguments = parser.parse_args()
-    results = {}
+    decisions = arguments.decisions
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
-        for decisions in (arguments.decisions // 10, arguments.decisions):
-            path = (arguments.keep or Path(name)) / f"{decisions}.db"
-            print(f"{decisions:,} decisions, {HOSTS:,} hosts, {-(-decisions // SEGMENT)} segments")
-            if not path.exists():
-                appending, sealing = build(path, decisions)
-                octets = path.stat().st_size / decisions
-                print(
-                    f"  {decisions / appending:,.0f} appended/s, sealed in {sealing:.1f} s,"
-                    f" {octets:.0f} octets a decision"
-                )
-            results[decisions] = measure(path)
-            for kind, (median, worst) in results[decisions].items():
-                print(f"  {kind:12} p50 {median:7.3f} ms   p99 {worst:7.3f} ms")
+        folder = arguments.keep or Path(name)
+        if arguments.segments:
+            for count in arguments.segments:
+                asked(folder / f"{decisions}-{count}.db", decisions, -(-decisions // count))
+            return 0
+        small, large = (
+            asked(folder / f"{number}.db", number, SEGMENT) for number in (decisions // 10, decisions)
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory {peak:.0f} MB")
-    small, large = results.values()
-    missed = [kind for kind, (_, worst) in large.items() if worst > GATE_MS]
+    missed = [kind for kind, (_, worst, *_) in large.items() if worst > GATE_MS]
     grown = [kind for kind in large if large[kind][1] > GROWTH * max(small[kind][1], 0.5)]
     print(f"gate p99 {GATE_MS:.0f} ms: " + (f"missed for {', '.join(missed)}" if missed else "met"))
     print(f"gate growth {GROWTH:.0f}: " + (f"missed for {', '.join(grown)}" if grown else "met"))

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from blocklists.errors import UsageError
 from crawler.cli import main
+from crawler.decisionlog.canonical import canonical
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.lookup import lookup, parse_target
-from crawler.decisionlog.rollup import canonical, host_key, host_of, pack_places, unpack_places
+from crawler.decisionlog.rollup import host_key, host_of, pack_places, unpack_places
 from policies.vocabulary import Stage
 
 HOSTS = (

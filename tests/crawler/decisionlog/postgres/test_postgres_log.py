@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from blocklists.errors import ExitCode
 from crawler.decisionlog import schema, store
 from crawler.decisionlog.errors import IntegrityError, LogError
+from crawler.decisionlog.lookup import Target, lookup
 from crawler.decisionlog.place import log_place
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.session import numbered
@@ -62,6 +63,29 @@ HOSTILE = (
     "http://a.example/" + "x" * 65_536,
     "",
 )
+
+
+def test_the_records_of_a_url_are_found_by_the_index_in_every_segment(pg):
+    pages = [f"http://a.example/page/{page}" for page in range(3)]
+    for run in range(3):
+        writer = pg.open(run_id=f"run-{run}")
+        write_sample(writer)
+        for url in HOSTILE:
+            writer.append(make_entry(url=url))
+        if run < 2:
+            writer.close(seal=True)
+    writer.append(make_entry(host="b.example"), wait=True).result(30)
+    with pg.reader() as reader:
+        for url, count in [
+            *((page, 9) for page in pages),
+            (HOSTILE[0], 3),
+            (HOSTILE[6], 3),
+            ("http://a.example/", 0),
+        ]:
+            answer = lookup(reader, Target(host="a.example", url=url))
+            assert [one.state for one in answer.hosts] == ["sealed", "sealed", "open"]
+            assert [record.url for record in answer.records] == [url] * count
+    writer.close(seal=True)
 
 
 def test_check_19_every_text_comes_back_to_the_octet(pg):
