@@ -58,6 +58,7 @@ _BLANKS = b" \t\v\f"
 # U+00A0, U+1680, U+2000-U+200A, U+202F, U+205F and U+3000 in UTF-8. A byte order mark is no blank.
 _WIDE_BLANK = rb"[ \t\v\f]|\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
 _LEADING_BLANKS = re.compile(rb"(?:" + _WIDE_BLANK + rb")*")
+_LATIN_BLANK = b"\xa0"  # the no-break space of a file that is not UTF-8; seen behind `User-Agent: *`
 _FIRST_WIDE = 0x80
 _LAST_BLANK = re.compile(rb"(?:" + _WIDE_BLANK + rb")\Z")
 _SECONDS = re.compile(rb"\+?(\d+(?:\.\d*)?|\.\d+)(?:[eE]\+?\d+)?")
@@ -111,7 +112,8 @@ def agent_name(value: bytes) -> str:
     value = without_wide_blanks(value)
     if value[:1] == b"*":
         tail = value[1:]
-        return "*" if len(without_wide_blanks(tail)) < len(tail) or not tail else ""
+        blank = tail[:1] == _LATIN_BLANK or len(without_wide_blanks(tail)) < len(tail)
+        return "*" if blank or not tail else ""
     token = _TOKEN.match(value)
     return token[0].decode("ascii").lower() if token else ""
 

@@ -43,8 +43,12 @@ REAL_DIFFERENCES = {
     "allow-with-leading-star": 7,
     # Google lets `Allow: /x/index.html` allow `/x/` as well; RFC 9309 knows no such thing.
     "index-page": 2,
+    # `User-Agent: *` with the no-break space of Latin-1 behind it names nobody to Google. Section 2.2.1 knows no such
+    # name; it was surely meant for everyone, and the more restrictive reading holds.
+    "star-and-latin-1-blank": 3,
 }
 
+STAR_AND_BLANK = re.compile(rb"(?im)^[ \t]*user-agent[ \t]*:[ \t]*\*\xa0")
 ALLOW_WITH_STAR = re.compile(rb"(?im)^[ \t]*allow[ \t]*:[ \t]*(\*[^#\s]*)")
 
 
@@ -78,6 +82,8 @@ def _name_of(label, answer, body) -> str:
     if label["google_allowed"] and not answer.allowed:
         if "index-page" in tags:
             return "index-page"
+        if STAR_AND_BLANK.search(body):
+            return "star-and-latin-1-blank"
         path = judged_path(f"https://h{label['path']}")
         octets = compile_pattern(answer.pattern.encode()).octets
         starred = [

@@ -39,6 +39,7 @@ DIFFERENCES = {
     "ExampleBot": {
         "crawl-delay-above-cap": 300,
         "challenge-page": 2,
+        "star-and-latin-1-blank": 1,
         "index-page": 1,
         "allow-with-leading-star": 1,
         "beside-the-rules: robots_noindex": 8,
@@ -47,6 +48,7 @@ DIFFERENCES = {
     "GPTBot": {
         "crawl-delay-above-cap": 294,
         "challenge-page": 2,
+        "star-and-latin-1-blank": 1,
         "allow-with-leading-star": 4,
         "beside-the-rules: robots_noindex": 5,
         "beside-the-rules: rsl": 2,
@@ -55,6 +57,7 @@ DIFFERENCES = {
     "CCBot": {
         "crawl-delay-above-cap": 285,
         "challenge-page": 2,
+        "star-and-latin-1-blank": 1,
         "index-page": 1,
         "allow-with-leading-star": 1,
         "beside-the-rules: robots_noindex": 8,
@@ -70,6 +73,7 @@ DOWNLOAD_TIMEOUT = 60
 DNS_TIMEOUT = 60
 """
 CLOSE = ("Connection", "close")
+STAR_AND_BLANK = re.compile(rb"(?im)^[ \t]*user-agent[ \t]*:[ \t]*\*\xa0")
 ALLOW_WITH_STAR = re.compile(rb"(?im)^[ \t]*allow[ \t]*:[ \t]*(\*[^#\s]*)")
 RULE = re.compile(rb"(?im)^[ \t]*(?:dis)?allow[ \t]*:[ \t]*(/[^#\r\n]*)")
 
@@ -152,6 +156,8 @@ def _name_of_refusal(site, path, assessment, cap) -> str:  # noqa: PLR0911 - one
         return "protego-stricter"
     if "index-page" in tags:
         return "index-page"
+    if STAR_AND_BLANK.search(site.body):
+        return "star-and-latin-1-blank"
     if any(_matches(value, path) for value in ALLOW_WITH_STAR.findall(site.body)):
         return "allow-with-leading-star"
     return "unexplained"

@@ -164,6 +164,13 @@ def test_case_15_a_star_with_a_tail_is_everyone_and_the_tail_grants_nothing(name
     assert answer.group == name.partition("#")[0].strip()
 
 
+def test_case_15_a_star_with_the_no_break_space_of_latin_1_is_everyone():
+    """A real file of 2019 ends its `User-Agent: *` so; the octet alone is no UTF-8."""
+    assert not allowed(b"User-Agent: *\xa0\nDisallow: /a\n", "/a")
+    assert not allowed(b"User-Agent: *\xa0 # all\nDisallow: /a\n", "/a")
+    assert allowed(b"User-Agent: *\xa9\nDisallow: /a\n", "/a")
+
+
 @pytest.mark.parametrize("name", ["Example", "xampleBot", "bot", "AB42bot", "*bot", "Mozilla", "ExampleBot_"])
 def test_case_16_a_part_of_our_name_is_not_our_name(name):
     assert allowed(f"User-agent: {name}\nDisallow: /\n", "/a")
