@@ -17,10 +17,11 @@ from sqlalchemy import func, insert, select
 from crawler.decisionlog import encoding, schema, store
 from crawler.decisionlog.custody import Custody
 from crawler.decisionlog.errors import LogError
-from crawler.decisionlog.recovery import recover, seal_segment, unsealed
+from crawler.decisionlog.recovery import recover_dead, seal
 from crawler.decisionlog.registry import SegmentHeaded, SegmentOpened
 from crawler.decisionlog.registry_store import RegistryStore
 from crawler.decisionlog.segment_lock import SegmentLock, take_lock
+from crawler.decisionlog.survey import pages, survey, write
 from crawler.decisionlog.tree import CompactRange
 
 if TYPE_CHECKING:
@@ -105,10 +106,10 @@ class SegmentStore:
         connection = store.open_for_writing(path, lock_timeout=lock_timeout)
         lock: SegmentLock | None = None
         try:
-            store.begin(connection)
             custody = custody or Custody.of(store.file_of(path))
-            registry = RegistryStore.open(connection, custody, now_us=opened_us)
-            _recover_dead(connection, registry, path, now_us=opened_us)
+            registry = recover_dead(connection, path, custody, now_us=opened_us)
+            store.begin(connection)
+            registry = registry or RegistryStore.open(connection, custody, now_us=opened_us)
             last = connection.execute(select(func.max(schema.segment.c.id))).scalar()
             number = (last or 0) + 1
             segment = encoding.derive_segment_uuid(
@@ -191,22 +192,10 @@ class SegmentStore:
         head = SegmentHead(
             segment=self.segment, size=self._tree.size, root=self._tree.root(), ts_us=self._last_us
         )
-        self._raw.execute("BEGIN IMMEDIATE")
         if seal:
-            segment = schema.segment
-            row = self._connection.execute(segment.select().where(segment.c.id == self.number)).one()
-            seal_segment(
-                self._connection,
-                self._registry,
-                row=row,
-                size=head.size,
-                root=head.root,
-                last_us=head.ts_us,
-                now_us=head.ts_us,
-                how="sealed",
-            )
-            self._registry.checkpoint()
+            self._seal()
         else:
+            self._raw.execute("BEGIN IMMEDIATE")
             self._sign()
         self._raw.execute("COMMIT")
         self._registry.publish()
@@ -214,6 +203,17 @@ class SegmentStore:
         store.tidy(self._connection)
         self.close()
         return head
+
+    def _seal(self) -> None:
+        """Seal the segment in a transaction that is left open; what takes long is done before it."""
+        connection = self._connection
+        found = survey(connection, self.path, self.number, pages(connection, self.number))
+        self._raw.execute("BEGIN IMMEDIATE")
+        write(connection, found)
+        segment = schema.segment
+        row = connection.execute(segment.select().where(segment.c.id == self.number)).one()
+        seal(connection, self._registry, row, found, self._tree, now_us=self._last_us, how="sealed")
+        self._registry.checkpoint()
 
     def close(self) -> None:
         """Close the connection; what was not committed is rolled back."""
@@ -273,14 +273,3 @@ class SegmentStore:
             self._append(schema.head, [(self.number, size, self._tree.root(), self._last_us)])
         self._head_size = size
         self._head_us = self._last_us
-
-
-def _recover_dead(connection: Connection, registry: RegistryStore, path: LogPlace, *, now_us: int) -> None:
-    """Seal what writers left that are gone. Raises LogError."""
-    for number in unsealed(connection):
-        lock = take_lock(path, connection, number)
-        if lock is not None:
-            try:
-                recover(connection, registry, number, now_us=now_us)
-            finally:
-                lock.release(ended=True)

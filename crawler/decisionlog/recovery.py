@@ -3,92 +3,113 @@
 A writer that opens a log does it for those before it, so that their roots stand in the registry from then on.
 What is there must fit what was promised: the newest head in the table, and the newest in the registry. If it
 does not, the log was changed, and nothing more is written to it.
+
+Records are read and hashed before the transaction that seals, which would keep every other writer waiting:
+under the segment's lock they stay as they are, and that they did is asked in the transaction.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
-from crawler.decisionlog import schema
+from crawler.decisionlog import schema, store
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.registry import Recovered, SegmentHeaded, SegmentSealed, decode
-from crawler.decisionlog.rollup import write_rollup
+from crawler.decisionlog.registry_store import RegistryStore
+from crawler.decisionlog.segment_lock import take_lock
+from crawler.decisionlog.survey import pages, survey, write
 from crawler.decisionlog.tree import CompactRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import Connection, Row
 
-    from crawler.decisionlog.registry_store import RegistryStore
+    from crawler.decisionlog.custody import Custody
+    from crawler.decisionlog.place import LogPlace
+    from crawler.decisionlog.survey import Survey
 
-_PAGE: Final = 20_000
-_R: Final = schema.record.c
-
-
-def unsealed(connection: Connection) -> list[int]:
-    """Return the numbers of the segments that are not sealed."""
-    column = schema.segment.c
-    return list(
-        connection.execute(select(column.id).where(column.sealed_us.is_(None)).order_by(column.id)).scalars()
-    )
+_R = schema.record.c
+_S = schema.segment.c
 
 
-def recover(connection: Connection, registry: RegistryStore, number: int, *, now_us: int) -> None:
-    """Seal a segment whose writer is gone, in the present transaction. Raises IntegrityError."""
-    row = connection.execute(select(schema.segment).where(schema.segment.c.id == number)).one()
-    tree = durable_tree(connection, row)
-    last_us = connection.execute(
-        select(_R.ts_us).where(_R.segment_id == number, _R.idx == tree.size - 1)
-    ).scalar()
-    event = Recovered(segment=row.uuid, size=tree.size, root=tree.root().hex())
-    registry.append(event, now_us=now_us, segment_id=number)
-    seal_segment(
-        connection,
-        registry,
-        row=row,
-        size=tree.size,
-        root=tree.root(),
-        last_us=row.opened_us if last_us is None else last_us,
-        now_us=now_us,
-        how="recovered",
-    )
+def recover_dead(
+    connection: Connection, place: LogPlace, custody: Custody, *, now_us: int
+) -> RegistryStore | None:
+    """Seal what writers left that are gone, each segment in a transaction of its own.
+
+    Returns the registry, if it was needed. Raises LogError, IntegrityError and the database's errors.
+    """
+    registry: RegistryStore | None = None
+    unsealed = select(_S.id).where(_S.sealed_us.is_(None)).order_by(_S.id)
+    for number in connection.execute(unsealed).scalars().all():
+        lock = take_lock(place, connection, number)
+        if lock is None:
+            continue  # its writer lives, or somebody recovers it
+        try:
+            row = connection.execute(schema.segment.select().where(_S.id == number)).one()
+            tree = CompactRange()
+            found = survey(connection, place, number, _hashing(connection, row, tree))
+            store.begin(connection)
+            if _is_sealed(connection, number):  # by somebody who had the lock before
+                store.roll_back(connection)
+                continue
+            write(connection, found)  # before the registry, for which others wait in PostgreSQL too
+            registry = registry or RegistryStore.open(connection, custody, now_us=now_us)
+            event = Recovered(segment=row.uuid, size=tree.size, root=tree.root().hex())
+            registry.append(event, now_us=now_us, segment_id=number)
+            seal(connection, registry, row, found, tree, now_us=now_us, how="recovered")
+            registry.checkpoint()
+            store.commit(connection)
+            registry.publish()
+        finally:
+            lock.release(ended=True)
+    return registry
 
 
-def seal_segment(
+def _is_sealed(connection: Connection, number: int) -> bool:
+    return connection.execute(select(_S.sealed_us).where(_S.id == number)).scalar() is not None
+
+
+def seal(
     connection: Connection,
     registry: RegistryStore,
+    row: Row[Any],
+    found: Survey,
+    tree: CompactRange,
     *,
-    row: Row[tuple[object, ...]],
-    size: int,
-    root: bytes,
-    last_us: int,
     now_us: int,
     how: str,
 ) -> None:
-    """Write head, sums by host and seal of a segment, and the leaf that says so."""
-    head = schema.head
-    known = select(func.count()).where(head.c.segment_id == row.id, head.c.size == size)
-    if not connection.execute(known).scalar():
-        connection.execute(head.insert().values(segment_id=row.id, size=size, root=root, ts_us=last_us))
-    rollup_size, rollup_root = write_rollup(connection, row.id)
+    """Write last head and seal of a segment, whose sums are written, and the leaf that says so.
+
+    Raises IntegrityError when the segment is not any more what the survey found.
+    """
+    if found.size != tree.size:
+        raise _changed(row, f"it has {found.size} records, and {tree.size} were written")
+    root, last_us = tree.root(), row.opened_us if found.last_us is None else found.last_us
     connection.execute(
-        update(schema.segment)
-        .where(schema.segment.c.id == row.id)
-        .values(sealed_us=last_us, size=size, root=root)
+        update(schema.segment).where(_S.id == row.id).values(sealed_us=last_us, size=found.size, root=root)
     )
-    first_us = connection.execute(select(_R.ts_us).where(_R.segment_id == row.id, _R.idx == 0)).scalar()
+    newest = select(_R.idx, _R.leaf_hash).where(_R.segment_id == row.id).order_by(_R.idx.desc()).limit(1)
+    last = connection.execute(newest).first()  # from the update on nothing is appended
+    if (found.size - 1, found.last_leaf) != ((-1, None) if last is None else (last.idx, last.leaf_hash)):
+        raise _changed(row, f"it had {found.size} records when they were read")
+    head = schema.head
+    known = select(func.count()).where(head.c.segment_id == row.id, head.c.size == found.size)
+    if not connection.execute(known).scalar():
+        connection.execute(head.insert().values(segment_id=row.id, size=found.size, root=root, ts_us=last_us))
     registry.append(
         SegmentSealed(
             segment=row.uuid,
-            size=size,
+            size=found.size,
             root=root.hex(),
-            rollup_size=rollup_size,
-            rollup_root=rollup_root.hex(),
-            first_us=first_us,
-            last_us=last_us if size else None,
+            rollup_size=len(found.sums),
+            rollup_root=found.sums_root.hex(),
+            first_us=found.first_us,
+            last_us=found.last_us,
             how=how,
         ),
         now_us=now_us,
@@ -116,38 +137,35 @@ def _promised(connection: Connection, number: int) -> dict[int, bytes]:
     return promised
 
 
-def durable_tree(connection: Connection, row: Row[tuple[object, ...]]) -> CompactRange:
+def durable_tree(connection: Connection, row: Row[Any]) -> CompactRange:
     """Return the tree over a segment's records as far as they go. Raises IntegrityError."""
-    promised = sorted(_promised(connection, row.id).items())
     tree = CompactRange()
-    fetch: Callable[[int], list[tuple[int, bytes]]] = lambda first: [  # noqa: E731 - a page
-        (idx, leaf)
-        for idx, leaf in connection.execute(
-            select(_R.idx, _R.leaf_hash)
-            .where(_R.segment_id == row.id, _R.idx >= first)
-            .order_by(_R.idx)
-            .limit(_PAGE)
-        )
-    ]
-    while page := fetch(tree.size):
-        for idx, leaf in page:
-            if idx != tree.size:
-                raise _changed(row, f"record {tree.size} is gone")
-            tree.extend((leaf,))
-            while promised and promised[0][0] <= tree.size:
-                _compare(row, tree, *promised.pop(0))
-    for size, _ in promised:
-        if size > tree.size:
-            raise _changed(row, f"records {tree.size} to {size - 1} are gone")
+    for _ in _hashing(connection, row, tree):
+        pass
     return tree
 
 
-def _compare(row: Row[tuple[object, ...]], tree: CompactRange, size: int, root: bytes) -> None:
-    if size == tree.size and root != tree.root():
-        raise _changed(row, f"its records up to {size - 1} are not those of its head")
+def _hashing(connection: Connection, row: Row[Any], tree: CompactRange) -> Iterator[Sequence[Row[Any]]]:
+    """Yield a segment's records page by page, and add them to its tree. Raises IntegrityError."""
+    promised = sorted(_promised(connection, row.id).items())
+    for rows in pages(connection, row.id):
+        if rows[0].idx != tree.size or rows[-1].idx != tree.size + len(rows) - 1:
+            gone = next(at for at, one in enumerate(rows, tree.size) if one.idx != at)
+            raise _changed(row, f"record {gone} is gone")
+        start, leaves = tree.size, [one.leaf_hash for one in rows]
+        while promised and promised[0][0] <= start + len(leaves):
+            size, root = promised.pop(0)
+            tree.extend(leaves[tree.size - start : size - start])
+            if tree.root() != root:
+                raise _changed(row, f"its records up to {size - 1} are not those of its head")
+        tree.extend(leaves[tree.size - start :])
+        yield rows
+    for size, _ in promised:
+        if size > tree.size:
+            raise _changed(row, f"records {tree.size} to {size - 1} are gone")
 
 
-def _changed(row: Row[tuple[object, ...]], what: str) -> IntegrityError:
+def _changed(row: Row[Any], what: str) -> IntegrityError:
     return IntegrityError(
         f"segment {row.uuid} was never sealed, and its end was changed: {what}."
         " Nothing is added to this log: run `sekisho log verify`, keep the file, begin a new log"

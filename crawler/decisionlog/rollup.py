@@ -18,10 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.canonical import canonical
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import ColumnElement
 
 LABEL: Final = b"sekisho.rollup\x00"
-_BATCH: Final = 1000
-_FETCH: Final = 10_000
 _SEVEN: Final = 0x7F
 COUNTED: Final = {
     ("request", "fetch"): "n_fetch",
@@ -114,10 +111,11 @@ def sums(groups: Iterable[Group]) -> list[HostSum]:
     by_host: dict[str, list[Group]] = {}
     for group in groups:
         by_host.setdefault(host_key(group.host), []).append(group)
-    return [_sum(key, by_host[key]) for key in sorted(by_host, key=str.encode)]
+    return [sum_of(key, by_host[key]) for key in sorted(by_host, key=str.encode)]
 
 
-def _sum(key: str, groups: list[Group]) -> HostSum:
+def sum_of(key: str, groups: list[Group]) -> HostSum:
+    """Return the row of a host."""
     counts = dict.fromkeys(COUNTED.values(), 0)
     reasons: dict[str, int] = {}
     for group in groups:
@@ -197,48 +195,6 @@ def unpack_places(octets: bytes) -> Iterator[int]:
             value = shift = 0
     if shift:
         raise ValueError("the places of a host are cut off")
-
-
-def _write_postings(connection: Connection, number: int) -> None:
-    """Store where the records of each host are; the database sorts, so that memory stays small."""
-    record = schema.record.c
-    rows = connection.execute(
-        select(record.host, record.idx)
-        .where(record.segment_id == number, record.host.is_not(None))
-        .order_by(record.host, record.idx),
-        execution_options={"yield_per": _FETCH},
-    )
-    batch: list[dict[str, object]] = []
-    for host, found in groupby(rows, key=lambda row: row.host):
-        places = pack_places(row.idx for row in found)
-        batch.append({"host_key": host_key(host), "segment_id": number, "places": places})
-        if len(batch) >= _BATCH:
-            _flush_postings(connection, batch)
-            batch = []
-    _flush_postings(connection, batch)
-
-
-def _flush_postings(connection: Connection, batch: list[dict[str, object]]) -> None:
-    if batch:
-        connection.execute(insert(schema.posting), batch)
-
-
-def write_rollup(connection: Connection, number: int) -> tuple[int, bytes]:
-    """Store the sums of a segment that is about to be sealed; return how many, and their root."""
-    _write_postings(connection, number)
-    rows = sums(grouped(connection, (number,)).get(number, ()))
-    values = [
-        {
-            **{name: getattr(row, name) for name in _STORED},
-            "segment_id": number,
-            "reasons": canonical(dict(row.reasons)),
-            "policies": canonical(row.policies),
-        }
-        for row in rows
-    ]
-    for start in range(0, len(values), _BATCH):
-        connection.execute(insert(schema.rollup), values[start : start + _BATCH])
-    return len(rows), root_of(rows)
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON

@@ -125,6 +125,11 @@ def commit(connection: Connection) -> None:
     driver(connection).execute("COMMIT")
 
 
+def roll_back(connection: Connection) -> None:
+    """Undo what the transaction wrote."""
+    driver(connection).execute("ROLLBACK")
+
+
 def number_alone(connection: Connection) -> None:
     """See to it that nobody else numbers what writers share, until the end of the transaction.
 
