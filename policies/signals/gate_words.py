@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from policies.signals.login_words import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
 GAP = 60
 """Characters for which a `*` in a phrase stands at most."""
@@ -32,8 +32,8 @@ _HOST = re.compile(rb"//([a-z0-9.-]{4,80})")
 _ESCAPED_HOST = re.compile(rb"\\/\\/([a-z0-9.-]{4,80})")
 _BACKSLASH = b"\\"
 _ESCAPED = rb"\/\/"
-# Mentions of hosts in one page that are looked at.
-_MOST_HOSTS = 20_000
+# Mentions of hosts in one page that are looked at; a list of links has a thousand.
+_MOST_HOSTS = 10_000
 _ODD = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'"})
 
@@ -56,6 +56,9 @@ class VendorTable:
     gates: tuple[tuple[str, ...], ...] = ()
     meters: tuple[tuple[str, ...], ...] = ()
     pairs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = ()
+    labels: int = 0
+    longest: int = 0
+    """How many labels and how many octets a host has at most."""
 
 
 NO_VENDORS = VendorTable()
@@ -99,12 +102,17 @@ def make_table(
         gates=tuple(dict.fromkeys(_parts(phrase) for phrase in gates)),
         meters=tuple(dict.fromkeys(_parts(phrase) for phrase in meters)),
         pairs=tuple((_folded(going_on), _folded(keys)) for going_on, keys in pairs),
+        labels=max((host.count(b".") + 1 for host in hosts), default=0),
+        longest=max(map(len, hosts), default=0),
     )
 
 
 def folded_blocks(blocks: Iterable[str]) -> str:
     """Return blocks of text folded, one a line; no block may hold a line end."""
-    return fold(_ODD.sub("", "\n".join(blocks)).translate(_APOSTROPHES))
+    text = "\n".join(blocks)
+    if text.isascii():
+        return fold(text.replace("`", "'"))
+    return fold(_ODD.sub("", text).translate(_APOSTROPHES))
 
 
 def place_of(text: str, parts: tuple[str, ...]) -> int:
@@ -150,36 +158,32 @@ def place_of_pair(text: str, going_on: tuple[str, ...], keys: tuple[str, ...]) -
     return -1
 
 
-def _hosts(lowered: bytes) -> Iterator[bytes]:
-    yield from (found[1] for found in _HOST.finditer(lowered))
-
-
-def _escaped_hosts(lowered: bytes) -> Iterator[bytes]:
-    if _BACKSLASH in lowered and _ESCAPED in lowered:  # one octet is found at once
-        yield from (found[1] for found in _ESCAPED_HOST.finditer(lowered))
-
-
 def find_vendors(lowered: bytes, table: VendorTable) -> tuple[str, ...]:
     """Return the names of the vendors whose hosts a page names, in the order of the page.
 
-    `lowered` are the page's octets in lower case.
+    `lowered` are the page's octets in lower case. Who names more hosts than are looked at counts as one.
     """
     if not table.hosts:
         return ()
-    hosts = dict.fromkeys(islice(chain(_hosts(lowered), _escaped_hosts(lowered)), _MOST_HOSTS))
+    patterns = [_HOST]
+    if _BACKSLASH in lowered and _ESCAPED in lowered:  # one octet is found at once
+        patterns.append(_ESCAPED_HOST)
     found: dict[str, None] = {}
-    for host in hosts:
-        vendor = _vendor_of(host, table)
-        if vendor is not None and (not vendor.needs or vendor.needs.encode() in lowered):
-            found[vendor.name] = None
+    for pattern in patterns:
+        hosts = [mention[1] for mention in islice(pattern.finditer(lowered), _MOST_HOSTS + 1)]
+        for tail in dict.fromkeys([host.rstrip(b".")[-table.longest - 1 :] for host in dict.fromkeys(hosts)]):
+            vendor = _vendor_of(tail, table)
+            if vendor is not None and (not vendor.needs or vendor.needs.encode() in lowered):
+                found[vendor.name] = None
+        if len(hosts) > _MOST_HOSTS:
+            found[f"more than {_MOST_HOSTS} hosts"] = None
     return tuple(found)
 
 
 def _vendor_of(host: bytes, table: VendorTable) -> Vendor | None:
     """Return whose host this is: a listed one, or one below it."""
-    name = host.rstrip(b".")
-    while name:
-        if (vendor := table.hosts.get(name)) is not None:
+    labels = host.rsplit(b".", table.labels)
+    for left_out in range(max(0, len(labels) - table.labels), len(labels)):
+        if (vendor := table.hosts.get(b".".join(labels[left_out:]))) is not None:
             return vendor
-        name = name.partition(b".")[2]
     return None

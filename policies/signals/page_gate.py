@@ -11,16 +11,18 @@ Decides nothing; pure; linear; never raises.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policies.signals.gate_words import folded_blocks, place_of, place_of_pair
-from policies.signals.page_markup import VOID
+from policies.signals.page_elements import element_ends
 from policies.signals.page_weight import weight_of, without_comments
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from policies.signals.gate_words import VendorTable
     from policies.signals.page_markup import Tag
     from policies.signals.page_opened import Page
@@ -29,7 +31,11 @@ _SNIPPET = 300
 # Characters in which phrases are looked for: of one block, and of all at the beginning and again at the end.
 _BLOCK = 2_000
 _READ = 30_000
+_LONGEST_BLOCK = 8_000
 _ATTRIBUTES_READ = 4_000
+# Forms of tags of which it is asked whether they hide, and tags that mention a gate.
+_HIDING = 2_000
+_MARKS = 500
 
 _INLINE = frozenset(
     (
@@ -61,10 +67,9 @@ _HIDING_CLASSES = frozenset(
     ("hidden", "hide", "d-none", "is-hidden", "invisible", "u-hidden", "visually-hidden", "sr-only")
 )
 _HIDING_STYLE = re.compile(r"display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden", re.IGNORECASE)
-_MAY_HIDE = ("hid", "none", "role", "invisible", "sr-only", "aria")
 
 _ARTICLE = re.compile(r"[\"']og:type[\"'][^>]{0,100}content\s{0,9}=\s{0,9}[\"']article", re.IGNORECASE)
-_TYPE = re.compile(r"[\"']og:type[\"']", re.IGNORECASE)
+_TYPE = "og:type"
 _TYPES = 64  # mentions of a type that are looked at; a page has one
 _WORD_COUNT = re.compile(r"\"wordCount\"\s{0,20}:\s{0,20}\"?(\d{1,6})")
 _WORD = re.compile(r"\w+")
@@ -72,6 +77,8 @@ _ENDS_IN_DOTS = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*\Z")
 _PARAGRAPH = 60  # letters from which a block is a paragraph of the text
 _BROKEN_OFF = 1_500  # weight above which a text that ends in dots is one that ends so
 _DECLARED_WORDS = 200  # word counts below this say nothing
+_MOST_WORDS = 100_000  # word counts above this are read as this; no article has so many
+_MARKUP = re.compile(r"<[^>]*+>")
 
 
 class GateKind(StrEnum):
@@ -92,71 +99,14 @@ class Gate:
     marks: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Block:
-    """Text between two block elements, and the tag that it begins behind."""
+class _Block(NamedTuple):
+    """Text between two block elements, and the tag that it begins behind. A page may hold ten thousand."""
 
     tag: Tag | None
     text: str
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Follows the open elements of a page and collects the blocks that a reader meets."""
-
-    stack: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    hidden_at: int = 0
-    blocks: list[_Block] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
-    begins: Tag | None = None
-
-    def text(self, stretch: str) -> None:
-        if not self.hidden_at and stretch and not stretch.isspace():
-            self.parts.append(without_comments(stretch))
-
-    def end_block(self, tag: Tag | None) -> None:
-        if self.parts:
-            self.blocks.append(_Block(tag=self.begins, text="".join(self.parts)[: _BLOCK * 4]))
-            self.parts = []
-        self.begins = tag
-
-    def open(self, tag: Tag) -> None:
-        name = tag.name
-        if name not in _INLINE:
-            self.end_block(tag)
-        elif name == "br":
-            self.parts.append(" ")
-        if name in VOID or tag.raw.endswith("/>"):
-            return
-        self.stack.append(name)
-        self.counts[name] = self.counts.get(name, 0) + 1
-        if not self.hidden_at and (name in _NOT_MET or _is_hidden(tag)):
-            self.hidden_at = len(self.stack)
-
-    def close(self, tag: Tag) -> None:
-        name = tag.name
-        if name not in _INLINE:
-            self.end_block(None)
-        if not self.counts.get(name):
-            return
-        while True:
-            last = self.stack.pop()
-            self.counts[last] -= 1
-            if last == name:
-                break
-        if len(self.stack) < self.hidden_at:
-            self.hidden_at = 0
-
-
-def _is_hidden(tag: Tag) -> bool:
-    if tag.name == "dialog":
-        return "open" not in tag.attributes()
-    if tag.end - tag.start < len(tag.name) + len("<  x>"):
-        return False
-    raw = tag.raw[:_ATTRIBUTES_READ].lower()
-    if not any(word in raw for word in _MAY_HIDE):
-        return False
+def _says_hidden(tag: Tag) -> bool:
     attributes = tag.attributes()
     return (
         "hidden" in attributes
@@ -167,35 +117,86 @@ def _is_hidden(tag: Tag) -> bool:
     )
 
 
+class _Hidden:
+    """Tells which elements of a page its reader does not see, each form of a tag asked once.
+
+    Behind `_HIDING` forms everything counts as seen.
+    """
+
+    __slots__ = ("_asked", "_lowered")
+
+    def __init__(self, page: Page) -> None:
+        self._lowered = page.lowered
+        self._asked: dict[str, bool] = {}
+
+    def __call__(self, tag: Tag) -> bool:
+        """Tell whether a start tag hides its element."""
+        if tag.name == "dialog":
+            return "open" not in tag.attributes()
+        raw = self._lowered[tag.start : tag.end]
+        if not (
+            "hid" in raw
+            or "none" in raw
+            or "role" in raw
+            or "aria" in raw
+            or "invisible" in raw
+            or "sr-only" in raw
+        ):
+            return False
+        said = self._asked.get(raw)
+        if said is None:
+            said = self._asked[raw] = len(self._asked) < _HIDING and _says_hidden(tag)
+        return said
+
+
 def _blocks(page: Page) -> list[_Block]:
-    reader = _Reader()
-    position = 0
-    for tag in page.tags:
-        reader.text(page.text[position : tag.start])
-        position = tag.content_end
-        if tag.closing:
-            reader.close(tag)
-        else:
-            reader.open(tag)
-    reader.text(page.text[position : page.unread_from][:_READ])
-    reader.end_block(None)
-    return reader.blocks
+    """Return the blocks of text that a reader of the page meets, in order."""
+    text, ends, hides, new = page.text, page.once(element_ends), _Hidden(page), tuple.__new__
+    blocks: list[_Block] = []
+    parts: list[str] = []
+    begins: Tag | None = None
+    position, hidden_until = 0, -1
+    for number, tag in enumerate(page.tags):
+        _, name, closing, start, end, content_end = tag
+        if start > position and number > hidden_until:
+            stretch = text[position:start]
+            if not stretch.isspace():
+                parts.append(without_comments(stretch))
+        position = content_end
+        if name not in _INLINE:
+            if parts:
+                blocks.append(new(_Block, (begins, "".join(parts)[:_LONGEST_BLOCK])))
+                parts = []
+            begins = None if closing else tag
+        elif name == "br" and not closing:
+            parts.append(" ")
+        if number > hidden_until and ends[number] > number:
+            bare = end - start == len(name) + 2 and name != "dialog"
+            if name in _NOT_MET or (not bare and hides(tag)):
+                hidden_until = ends[number]
+    if hidden_until < len(page.tags):
+        parts.append(without_comments(text[position : page.unread_from][:_READ]))
+    blocks.append(_Block(begins, "".join(parts)[:_LONGEST_BLOCK]))
+    if not page.is_read:
+        rest = (text[page.unread_from :][:_READ], text[page.unread_from :][_READ:][-_READ:])
+        blocks += (_Block(page.tags[-1], stretch) for part in rest for stretch in _MARKUP.split(part))
+    return [block for block in blocks if block.text and not block.text.isspace()]
 
 
 def _own_mark(page: Page, table: VendorTable) -> str:
     """Return the attribute that names a home-made gate, or an empty text."""
     words = tuple(word.decode() for word in table.own_gate)
-    for tag in page.tags:
-        if tag.closing or tag.name in {"script", "meta", "body", "html"}:
+    for looked_at, tag in enumerate(page.naming(words)):
+        if looked_at == _MARKS:
+            return f"more than {_MARKS} tags that mention a gate"
+        if tag.name in {"script", "meta", "body", "html"}:
             continue
-        raw = tag.raw[:_ATTRIBUTES_READ].lower()
-        if any(word in raw for word in words):
-            for name, value in tag.attributes().items():
-                named = value if name in {"class", "id", "href", "src"} else name
-                if (name in {"class", "id", "href", "src"} or name.startswith("data-")) and any(
-                    word in named.lower() for word in words
-                ):
-                    return f'{name}="{value[:100]}"'
+        for name, value in tag.attributes().items():
+            named = value if name in {"class", "id", "href", "src"} else name
+            if (name in {"class", "id", "href", "src"} or name.startswith("data-")) and any(
+                word in named.lower() for word in words
+            ):
+                return f'{name}="{value[:100]}"'
     return ""
 
 
@@ -205,7 +206,7 @@ def _line(block: _Block) -> int:
 
 def _as_seen(block: _Block) -> _Block:
     """Return a block with its blanks as its reader sees them."""
-    return _Block(tag=block.tag, text=" ".join(block.text.split()))
+    return _Block(block.tag, " ".join(block.text.split()))
 
 
 def _met(blocks: list[_Block]) -> list[_Block]:
@@ -241,25 +242,43 @@ def _pair(blocks: list[_Block], text: str, table: VendorTable) -> _Block | None:
     return None
 
 
+def _is_article(page: Page) -> bool:
+    """Tell whether a page says that it is an article."""
+    position = page.lowered.find(_TYPE)
+    for _ in range(_TYPES):
+        if position < 0:
+            return False
+        if _ARTICLE.match(page.text, max(0, position - 1)):
+            return True
+        position = page.lowered.find(_TYPE, position + 1)
+    return False
+
+
+def _paragraphs_from_the_end(blocks: list[_Block]) -> Iterator[_Block]:
+    for block in reversed(blocks):
+        if weight_of(block.text, _PARAGRAPH) >= _PARAGRAPH:
+            yield block
+
+
 def _broken_off(page: Page, blocks: list[_Block]) -> _Block | None:
     """Return the last paragraph of an article that breaks off, or None."""
-    mentions = islice(_TYPE.finditer(page.text), _TYPES)
-    if not any(_ARTICLE.match(page.text, mention.start()) for mention in mentions):
+    if not _is_article(page):
         return None
-    paragraphs = [block for block in blocks if weight_of(block.text, _PARAGRAPH) >= _PARAGRAPH]
-    if not paragraphs:
+    last_two = list(islice(_paragraphs_from_the_end(blocks), 2))
+    if not last_two:
         return None
-    last = _as_seen(paragraphs[-1])
+    last = _as_seen(last_two[0])
     found = _WORD_COUNT.search(page.text)
-    declared = int(found[1]) if found else 0
-    if declared >= _DECLARED_WORDS and 1 <= _words(blocks, declared) < declared / 2:
+    half = min(int(found[1]), _MOST_WORDS) / 2 if found else 0
+    if half >= _DECLARED_WORDS / 2 and 1 <= _words(blocks, half) < half:
         return last
+    if len(last_two) == 1 or not _ENDS_IN_DOTS.search(last.text):
+        return None
     weight = weight_of(" ".join(block.text for block in blocks), _BROKEN_OFF)
-    short = weight < _BROKEN_OFF and len(paragraphs) > 1
-    return last if short and _ENDS_IN_DOTS.search(last.text) else None
+    return last if weight < _BROKEN_OFF else None
 
 
-def _words(blocks: list[_Block], enough: int) -> int:
+def _words(blocks: list[_Block], enough: float) -> int:
     """Return how many words blocks hold; counting stops where there are enough."""
     words = 0
     for block in blocks:

@@ -185,18 +185,14 @@ def open_page(response: ResponseFacts, token: str = "", vendors: VendorTable = N
     if not body or not is_markup(response.media_type, body):
         return None
     charset = declared_charset(response.header("content-type"))
-    markers = find_markers(body, token, vendors)
     wide = wide_codec(body, charset)
-    if wide:
-        text = decode_octets(body, wide)
-        markers_when_decoded = find_markers(text.encode("utf-8", "replace"), token, vendors)
-        if markers_when_decoded:
-            markers = markers_when_decoded
-        elif markers:
-            text = decode_narrow(body, "")
-    elif markers:
-        text = decode_narrow(body, charset)
+    text = decode_octets(body, wide) if wide else ""
+    markers = find_markers(text.encode("utf-8", "replace"), token, vendors) if wide else NO_MARKERS
     if not markers:
-        return None
+        markers = find_markers(body, token, vendors)
+        if not markers:
+            return None
+        # What claims to be wide and speaks in single octets is none, whatever its header says.
+        text = decode_narrow(body, "" if wide else charset)
     tags, unread_from = read_within_budget(text)
     return Page(text=text, tags=tags, unread_from=unread_from, markers=markers)

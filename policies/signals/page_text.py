@@ -39,14 +39,26 @@ _CODECS = {
     **{f"iso8859-{part}": f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16)},
     **{f"cp125{part}": f"cp125{part}" for part in range(9)},
 }
+# Those whose letters may take several octets; all others have a table of 256 characters.
+_SEVERAL_OCTETS = frozenset(
+    ("utf-8", "cp932", "euc_jp", "iso2022_jp", "gb18030", "big5hkscs", "cp949"),
+)
+# Without a mark the WHATWG standard reads UTF-16 with the lower octet first.
 _WIDE_CODECS = {
-    "utf-16": "utf-16",
+    "utf-16": "utf-16-le",
     "utf-16-le": "utf-16-le",
     "utf-16-be": "utf-16-be",
-    "utf-32": "utf-32",
+    "utf-32": "utf-32-le",
     "utf-32-le": "utf-32-le",
     "utf-32-be": "utf-32-be",
 }
+# Halves of surrogate pairs that are replaced one by one; each takes as long as a tag.
+_MOST_HALVES = 2_000
+_HALVES = bytes(range(0xD8, 0xE0))
+# Upper octets of characters that stand for what cannot be read: those of private use.
+_PRIVATE = 0xE0
+_HALVES_TO_PRIVATE = bytes(_PRIVATE if octet in _HALVES else octet for octet in range(256))
+_ANY_TO_ALL = bytes(0xFF if octet else 0 for octet in range(256))
 # The four-octet mark comes first: the UTF-16 mark is its beginning.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -104,13 +116,66 @@ def _narrow_codec(body: bytes, charset: str) -> str:
     return _CODECS.get(_codec(found[1].decode("ascii")), "utf-8") if found else "utf-8"
 
 
+@lru_cache(maxsize=64)
+def _table(codec: str) -> str:
+    """Return the 256 characters of an encoding of single octets, those that it leaves out replaced."""
+    return bytes(range(256)).decode(codec, "replace")
+
+
+def _decode_utf16(body: bytes, codec: str) -> str:
+    """Return UTF-16 as text; where thousands of pairs are broken, each half as some private character."""
+    upper_at = 0 if codec == "utf-16-be" else 1
+    whole = body[: len(body) & ~1]
+    upper = whole[upper_at::2]
+    if len(upper) - len(upper.translate(None, _HALVES)) <= _MOST_HALVES:
+        return body.decode(codec, "replace")
+    try:
+        return whole.decode(codec)
+    except UnicodeDecodeError:
+        octets = bytearray(whole)
+        octets[upper_at::2] = upper.translate(_HALVES_TO_PRIVATE)
+        return octets.decode(codec, "replace")
+
+
+def _decode_utf32(body: bytes, codec: str) -> str:
+    """Return broken UTF-32 as text: what lies outside the basic plane as some private character."""
+    order = (3, 2, 1, 0) if codec == "utf-32-be" else (0, 1, 2, 3)
+    body = body[: len(body) & ~3]
+    lowest, lower, upper, uppermost = (body[place::4] for place in order)
+    # As whole numbers, because that is done at once for all characters.
+    size = len(lowest)
+    outside = (int.from_bytes(upper, "big") | int.from_bytes(uppermost, "big")).to_bytes(size, "big")
+    mask = int.from_bytes(outside.translate(_ANY_TO_ALL), "big")
+    private = int.from_bytes(bytes((_PRIVATE,)) * size, "big") & mask
+    kept = int.from_bytes(lower.translate(_HALVES_TO_PRIVATE), "big") & ~mask
+    octets = bytearray(2 * size)
+    octets[0::2] = lowest
+    octets[1::2] = (kept | private).to_bytes(size, "big")
+    return octets.decode("utf-16-le", "replace")
+
+
+def _decode(body: bytes, codec: str) -> str:
+    """Return octets as text in about the same time whatever they are: errors one by one would cost most."""
+    if codec.startswith("utf-16"):
+        return _decode_utf16(body, codec)
+    if codec.startswith("utf-32"):
+        try:
+            return body.decode(codec)
+        except UnicodeDecodeError:
+            return _decode_utf32(body, codec)
+    if codec in _SEVERAL_OCTETS:
+        return body.decode(codec, errors="replace")
+    return codecs.charmap_decode(body, "replace", _table(codec))[0]
+
+
 def decode_octets(body: bytes, codec: str) -> str:
     """Return octets as text: undecodable ones replaced, line ends as LF, no mark, no NUL.
 
     HTML reads CR LF and CR as one line end and NUL as U+FFFD; lines of evidence are counted in that text.
+    `codec` is one of those that `declared_charset` and `wide_codec` name; any other counts as UTF-8.
     """
     try:
-        text = body.decode(codec, errors="replace")
+        text = _decode(body, codec)
     except (LookupError, ValueError):
         text = body.decode("utf-8", errors="replace")
     if "\r" in text:

@@ -8,10 +8,11 @@ Decides nothing; pure; linear; never raises.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.signals.page_markup import VOID
+from policies.signals.page_elements import element_ends
 
 if TYPE_CHECKING:
     from policies.signals.page_markup import Tag
@@ -32,7 +33,7 @@ _FURNITURE = frozenset(("header", "nav", "aside", "footer", "dialog", "template"
 _FURNITURE_ROLES = frozenset(
     ("banner", "navigation", "complementary", "contentinfo", "dialog", "alertdialog", "menu", "search")
 )
-_NO_TEXT = frozenset(("head", "noscript", "select", "button", "label", "svg", "legend"))
+_LEFT_OUT = _FURNITURE | {"head", "noscript", "select", "button", "label", "svg", "legend"}
 _DENSE = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 )
@@ -53,52 +54,58 @@ def weight_of(text: str, limit: float) -> float:
     for start in range(0, len(text), size):
         portion = text[start : start + size]
         weight += len(_LETTER.findall(portion))
-        weight += (_DENSE_WEIGHT - 1) * len(_DENSE.findall(portion))
+        if not portion.isascii():
+            weight += (_DENSE_WEIGHT - 1) * len(_DENSE.findall(portion))
         if weight >= limit:
             break
     return weight
 
 
 def _is_furniture(tag: Tag) -> bool:
-    raw = tag.raw
-    return "role" in raw and tag.attributes().get("role", "").strip().lower() in _FURNITURE_ROLES
+    return tag.attributes().get("role", "").strip().lower() in _FURNITURE_ROLES
 
 
-@dataclass(slots=True, kw_only=True)
-class Weigher:
-    """Adds up the text outside a page's furniture, tag by tag."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """How much there is to read on a page, at most a little above `LITTLE_TEXT`, and where its furniture is.
 
-    weight: float = 0.0
-    stack: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    furniture_at: int = 0
+    `furniture` holds the numbers of the tags at which each piece begins and ends. Where there is enough to
+    read, the page was looked at no further.
+    """
 
-    def add_text(self, stretch: str) -> None:
-        """Weigh the text between two tags."""
-        if not self.furniture_at and stretch and not stretch.isspace():
-            self.weight += weight_of(without_comments(stretch), LITTLE_TEXT - self.weight)
+    weight: float
+    furniture: tuple[tuple[int, int], ...] = ()
 
-    def open(self, tag: Tag) -> None:
-        """Take a start tag in."""
-        name = tag.name
-        if name in VOID or tag.raw.endswith("/>"):
-            return
-        self.stack.append(name)
-        self.counts[name] = self.counts.get(name, 0) + 1
-        if not self.furniture_at and (name in _FURNITURE or name in _NO_TEXT or _is_furniture(tag)):
-            self.furniture_at = len(self.stack)
+    def holds(self, number: int) -> bool:
+        """Tell whether the tag of this number stands inside furniture."""
+        at = bisect_right(self.furniture, (number, -1)) - 1
+        return at >= 0 and number < self.furniture[at][1]
 
-    def close(self, name: str) -> None:
-        """Close an element and whatever was left open in it."""
-        if not self.counts.get(name):
-            return
-        while True:
-            last = self.stack.pop()
-            self.counts[last] -= 1
-            if last == name:
-                break
-        if len(self.stack) < self.furniture_at:
-            self.furniture_at = 0
+
+def weighed(page: Page) -> Weight:
+    """Return the weight of a page that was read to its end; asked by `page.once(weighed)`."""
+    text, tags, ends = page.text, page.tags, page.once(element_ends)
+    roles = frozenset(page.numbers_naming("role"))
+    furniture: list[tuple[int, int]] = []
+    weight, position, number, count = 0.0, 0, 0, len(tags)
+    has_letter = _LETTER.search
+    while number < count:
+        _, name, _, start, _, content_end = tags[number]
+        # Most stretches between tags are empty or blank, and all of them may be.
+        if start > position and has_letter(text, position, start):
+            weight += weight_of(without_comments(text[position:start]), LITTLE_TEXT - weight)
+            if weight >= LITTLE_TEXT:
+                return Weight(weight=weight)
+        position = content_end
+        until = ends[number]
+        if until > number and (name in _LEFT_OUT or (number in roles and _is_furniture(tags[number]))):
+            furniture.append((number, until))
+            if until == count:
+                return Weight(weight=weight, furniture=tuple(furniture))
+            position, number = tags[until].content_end, until
+        number += 1
+    weight += weight_of(without_comments(text[position:]), LITTLE_TEXT - weight)
+    return Weight(weight=weight, furniture=tuple(furniture))
 
 
 def weigh(page: Page) -> float:
@@ -106,18 +113,4 @@ def weigh(page: Page) -> float:
 
     A page that was not read to its end counts as full.
     """
-    if page.unread_from < len(page.text):
-        return LITTLE_TEXT
-    weigher = Weigher()
-    position = 0
-    for tag in page.tags:
-        weigher.add_text(page.text[position : tag.start])
-        if weigher.weight >= LITTLE_TEXT:
-            return weigher.weight
-        position = tag.content_end
-        if tag.closing:
-            weigher.close(tag.name)
-        else:
-            weigher.open(tag)
-    weigher.add_text(page.text[position:])
-    return weigher.weight
+    return page.once(weighed).weight if page.is_read else LITTLE_TEXT
