@@ -88,16 +88,17 @@ class Pace:
         origin = visit.facts.origin
         if origin is None or visit.turn is not None:
             return 0.0
+        begin = self._clock()
+        if self.gate.is_scheduled(request):  # what a page needs never waits for the page's own place
+            await self.gate.room.place()
         own = slot.download_delay() if slot.delay else 0.0
         alone = self._back_off.is_alone(origin)
         turn = self._pacer.turn_now(origin, own=own, alone=alone)
-        waited = 0.0
         if turn is None:
-            begin = self._clock()
-            turn = await self.gate.inside(self._pacer.turn(origin, own=own, alone=alone))
-            waited = self._clock() - begin
+            turn = await self.gate.room.inside(self._pacer.turn(origin, own=own, alone=alone))
         visit.turn = turn
         self.gate.has_turn(request)
+        waited = self._clock() - begin
         return waited if waited > SHORT else 0.0
 
     async def leave(self, visit: Visit) -> None:
@@ -109,7 +110,7 @@ class Pace:
         """Return a request when its wait is over; back to the scheduler at once when it came from there."""
         if self.gate.is_scheduled(request):
             return self.gate.give_back(request)
-        await self.gate.inside(asyncio.sleep(seconds))
+        await self.gate.room.inside(asyncio.sleep(seconds))
         return request
 
     def heed(self, visit: Visit, response: Response, *, now_us: int) -> None:

@@ -38,8 +38,10 @@ class PacedDownloader(Downloader):
         self._pace = Checkpoint.of(crawler).pace
 
     def needs_backout(self) -> bool:
-        """Whether no more requests are to be taken from the scheduler."""
-        return 0 < self.total_concurrency <= len(self.active) - self._pace.gate.uncounted
+        """Whether no more requests are to be taken from the scheduler; those in the waiting room go first."""
+        room = self._pace.gate.room
+        room.call_in()
+        return 0 < self.total_concurrency <= len(self.active) - room.uncounted
 
     def _process_queue(self, slot: Slot) -> None:
         """Start what is queued, as far as the host's concurrency goes; each has had its turn already."""

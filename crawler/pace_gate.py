@@ -4,7 +4,7 @@ A request whose site is not ready for it stays in the scheduler, on disk where t
 place of CONCURRENT_REQUESTS; nobody polls: a timer and what the pacer reports wake the engine. Of an origin
 of which nothing is known yet one request is let out, so that its robots.txt is asked for; of one that goes
 at its site's pace, one. What waits inside all the same (for a file of the site, for a turn that came later
-than it seemed) is in the waiting room, which is bounded, and counts as under way beyond that.
+than it seemed) is in the waiting room (`pace_room.py`).
 Holds the counts and asks the pacer; decides nothing about what may be fetched, nor how long a wait is.
 """
 
@@ -13,15 +13,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 from blocklists.domain import registrable_domain
-from crawler.pacer import FREE, LEAD, Postponed
+from crawler.pace_room import WaitingRoom
+from crawler.pacer import FREE, LEAD
 from crawler.visit import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from scrapy import Request
     from scrapy.crawler import Crawler
@@ -29,16 +30,12 @@ if TYPE_CHECKING:
     from crawler.pacer import Pacer
     from policies.vocabulary import Origin
 
-WAITING_ROOM = 1_000
-"""Requests that may wait outside CONCURRENT_REQUESTS; each costs memory, so further ones count."""
 BLOCKED = float("inf")
 _EARLY = LEAD + 0.05  # the rules are asked, and their answer written, before the turn comes
 
 
-_LOOK_SECONDS = 0.5
 _TRUSTED_TIMES = 3  # that a request comes back before its origin is left for a while
 _LONGEST_PATIENCE = 5.0
-_Found = TypeVar("_Found")
 
 
 class Taker(Protocol):
@@ -75,8 +72,7 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = BLOCKED
         self._came_back: dict[str, tuple[int, float]] = {}  # how often since the last turn, and when
-        self._waits: set[asyncio.Future[Any]] = set()
-        self._looker: asyncio.TimerHandle | None = None
+        self.room = WaitingRoom(is_closing=lambda: self.is_closing, excess=self._excess, entered=self.wake)
         self.use(pacer)
 
     def use(self, pacer: Pacer) -> None:
@@ -143,6 +139,13 @@ class Gate:
             return float(slot.delay)
         given = downloader.per_slot_settings.get(host)
         return float((given or {}).get("delay", downloader._delay))  # noqa: SLF001 - AutoThrottle sets it so
+
+    def _excess(self) -> int:
+        """Return how many more than CONCURRENT_REQUESTS are under way; below zero there are places."""
+        downloader: Any = None if self._crawler is None else self._crawler.engine.downloader
+        if downloader is None or not downloader.total_concurrency:
+            return -1
+        return len(downloader.active) - self.room.uncounted - int(downloader.total_concurrency)
 
     def take(self, key: str, request: Request) -> None:
         """Count a request that leaves the scheduler."""
@@ -273,36 +276,7 @@ class Gate:
         self._returning.discard(request)
         return True
 
-    # -- the waiting room -----------------------------------------------------------------------------
-
-    async def inside(self, awaited: Awaitable[_Found]) -> _Found:
-        """Await in the waiting room: whoever is there does not count as under way.
-
-        Raises Postponed when the crawl ends meanwhile.
-        """
-        task = asyncio.ensure_future(awaited)
-        self._waits.add(task)
-        if self._looker is None:
-            self._look()
-        self.wake()
-        try:
-            return await task
-        except asyncio.CancelledError:
-            task.cancel()
-            if self.is_closing:
-                raise Postponed(0.0) from None
-            raise
-        finally:
-            self._waits.discard(task)
-
-    def _look(self) -> None:
-        """See every now and then whether the crawl ends: Scrapy waits then for all that is under way."""
-        self._looker = None
-        if self.is_closing:
-            for task in list(self._waits):
-                task.cancel()
-        elif self._waits:
-            self._looker = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+    # -- ending -------------------------------------------------------------------------------------------
 
     @property
     def is_closing(self) -> bool:
@@ -310,8 +284,3 @@ class Gate:
         engine: Any = self._crawler.engine if self._crawler is not None else None
         slot = getattr(engine, "_slot", None)
         return slot is not None and slot.closing is not None
-
-    @property
-    def uncounted(self) -> int:
-        """How many requests take no place of CONCURRENT_REQUESTS."""
-        return min(len(self._waits), WAITING_ROOM)

@@ -102,7 +102,7 @@ class RightsMiddleware:
             files = self._files.usable(origin)
             if files is None:
                 # Each file is asked for at the site's pace.
-                files = await checkpoint.pace.gate.inside(self._files.rights(origin))
+                files = await checkpoint.pace.gate.room.inside(self._files.rights(origin))
         checkpoint.consult_all(request, visit, judge_file_rights(visit.facts, files, checkpoint.intent))
         if checkpoint.pace.is_long(request, origin) and self._will_last(origin, files):
             return checkpoint.pace.gate.give_back(request)

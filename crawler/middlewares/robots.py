@@ -73,7 +73,7 @@ class RobotsMiddleware:
         origin = visit.facts.origin
         site = self.site_files.usable(origin)
         if site is None:
-            site = await checkpoint.pace.gate.inside(self.site_files.robots(origin))
+            site = await checkpoint.pace.gate.room.inside(self.site_files.robots(origin))
         visit.readings = site.readings
         verdict = judge_robots(visit.facts, site.file, site.readings, self._token)
         if verdict.reason is Reason.ROBOTS_DISALLOW:

@@ -8,7 +8,6 @@ from scrapy import Request
 from crawler import pace_gate as module
 from crawler.pace_gate import BLOCKED, Gate
 from crawler.pace_local import LocalPacer
-from crawler.pacer import Postponed
 from policies.vocabulary import Origin
 
 ONE = Origin(scheme="http", host="one.example", port=80)
@@ -143,45 +142,3 @@ def test_an_origin_whose_requests_come_back_again_and_again_is_left_for_a_while(
     assert waits[-1] > 1.0
     assert max(waits) <= module._LONGEST_PATIENCE
     assert after == 0.0
-
-
-def test_whoever_waits_inside_takes_no_place_up_to_a_bound(gate, monkeypatch):
-    monkeypatch.setattr(module, "WAITING_ROOM", 3)
-
-    async def scenario():
-        door = asyncio.Event()
-        inside = [asyncio.ensure_future(gate.inside(door.wait())) for _ in range(5)]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        most = gate.uncounted
-        door.set()
-        await asyncio.gather(*inside)
-        return most, gate.uncounted
-
-    assert asyncio.run(scenario()) == (3, 0)
-
-
-def test_when_the_crawl_ends_nobody_waits_inside_any_more(gate, monkeypatch):
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.01)
-
-    async def scenario():
-        waiting = asyncio.ensure_future(gate.inside(asyncio.sleep(3600)))
-        await asyncio.sleep(0.02)
-        monkeypatch.setattr(Gate, "is_closing", property(lambda _: True))
-        with pytest.raises(Postponed):
-            await asyncio.wait_for(waiting, 5)
-
-    asyncio.run(scenario())
-
-
-def test_whoever_gives_up_waiting_takes_what_was_awaited_along(gate):
-    async def scenario():
-        awaited = asyncio.ensure_future(asyncio.sleep(3600))
-        waiting = asyncio.ensure_future(gate.inside(awaited))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        return awaited.cancelled(), gate.uncounted
-
-    assert asyncio.run(scenario()) == (True, 0)

@@ -1,0 +1,88 @@
+"""The waiting room: where requests wait that have left the scheduler, and how they come out of it.
+
+Whoever is inside takes no place of CONCURRENT_REQUESTS, up to a bound. Many may wait for one thing (a file of
+their site), and be free to go in the same moment; each then takes a place when there is one, in order.
+Otherwise all of them would be permitted at once, and most would lie in a queue with a permit that grows old.
+Knows nothing of origins and of turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from crawler.pacer import Postponed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+WAITING_ROOM = 1_000
+"""Requests that may wait outside CONCURRENT_REQUESTS; each costs memory, so further ones count."""
+_LOOK_SECONDS = 0.5
+_Found = TypeVar("_Found")
+
+
+class WaitingRoom:
+    """See the module. `is_closing` says whether the crawl ends; `entered` is called when somebody comes in.
+
+    `excess` says how many more than CONCURRENT_REQUESTS count as under way; below zero there are places.
+    """
+
+    def __init__(
+        self, *, is_closing: Callable[[], bool], excess: Callable[[], int], entered: Callable[[], None]
+    ) -> None:
+        self._is_closing = is_closing
+        self._excess = excess
+        self._entered = entered
+        self._waits: set[asyncio.Future[Any]] = set()
+        self._line: deque[asyncio.Future[None]] = deque()
+        self._looker: asyncio.TimerHandle | None = None
+
+    @property
+    def uncounted(self) -> int:
+        """How many requests take no place of CONCURRENT_REQUESTS."""
+        return min(len(self._waits), WAITING_ROOM)
+
+    async def inside(self, awaited: Awaitable[_Found]) -> _Found:
+        """Await in the room. Raises Postponed when the crawl ends meanwhile."""
+        return await self._wait(asyncio.ensure_future(awaited))
+
+    async def place(self) -> None:
+        """Return when whoever asks, who counts already, has a place. Raises Postponed as `inside` does."""
+        while self._excess() > 0:
+            called = asyncio.get_running_loop().create_future()
+            self._line.append(called)
+            await self._wait(called)
+
+    def call_in(self) -> None:
+        """Give the places that are free to the first of the line, who count from now on."""
+        while self._line and self._excess() < 0:
+            called = self._line.popleft()
+            if not called.done():
+                self._waits.discard(called)
+                called.set_result(None)
+
+    async def _wait(self, awaited: asyncio.Future[_Found]) -> _Found:
+        self._waits.add(awaited)
+        if self._looker is None:
+            self._look()
+        self._entered()
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            awaited.cancel()
+            if self._is_closing():
+                raise Postponed(0.0) from None
+            raise
+        finally:
+            self._waits.discard(awaited)
+
+    def _look(self) -> None:
+        """See every now and then whether the crawl ends: Scrapy waits then for all that is under way."""
+        self._looker = None
+        if self._is_closing():
+            for waiting in list(self._waits):
+                waiting.cancel()
+        elif self._waits:
+            self._looker = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
