@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
+from functools import cache
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.session import Value
 
 _ROLLBACK: Final = "persist"
+_MOST_ROWS: Final = 128  # in one statement; more take longer to prepare than they save
 
 _ADVICE: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: free space, then start again (a new segment is opened)",
@@ -249,9 +252,36 @@ _SELECTING: Final = frozenset((
 ))  # fmt: skip
 
 
+@cache
+def _insert(table: Table, rows: int) -> str:
+    """Return the statement for so many rows, of which those are left out whose first column is NULL."""
+    if rows == 1:
+        return schema.INSERT[table]
+    row = f"({', '.join('?' * len(table.columns))})"
+    return (
+        f"INSERT INTO {table.name} SELECT * FROM (VALUES {', '.join([row] * rows)}) WHERE column1 IS NOT NULL"  # noqa: S608 - names of this package
+    )
+
+
 def append(raw: sqlite3.Connection, table: Table, rows: Iterable[Sequence[Value]]) -> None:
-    """Append rows with all columns of the table. Raises sqlite3.Error."""
-    raw.executemany(schema.INSERT[table], rows)
+    """Append rows with all columns of the table, of which the first is never NULL. Raises sqlite3.Error.
+
+    Many rows in a statement: the driver hands the interpreter over to other threads and back several times
+    for each, and beside a busy crawl every handing back takes up to `sys.getswitchinterval()`. Numbers of
+    rows are powers of two, filled up with rows that are left out, so that statements are prepared once.
+    """
+    width = len(table.columns)
+    most = min(_MOST_ROWS, raw.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // width)
+    most = 1 << most.bit_length() - 1
+    waiting = list(rows)
+    for start in range(0, len(waiting), most):
+        some = waiting[start : start + most]
+        size = 1 << (len(some) - 1).bit_length()
+        values = list(chain.from_iterable(some))
+        values += repeat(None, (size - len(some)) * width)
+        kept = raw.execute(_insert(table, size), values).rowcount
+        if kept != len(some):
+            raise sqlite3.IntegrityError(f"{kept} of {len(some)} rows reached the table {table.name}")
 
 
 def select(raw: sqlite3.Connection, sql: str, params: Sequence[Value]) -> list[tuple[Value, ...]]:

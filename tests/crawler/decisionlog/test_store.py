@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from blocklists.errors import ExitCode
-from crawler.decisionlog import store_sqlite
+from crawler.decisionlog import schema, store_sqlite
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.writer import LogWriter
@@ -246,3 +246,36 @@ def test_no_connection_is_left_open_behind_an_error(log):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
         refusal(log.url, log.clock)
+
+
+def _empty_table(limit=None):
+    raw = sqlite3.connect(":memory:", isolation_level=None)
+    if limit is not None:
+        raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, limit)
+    table = schema.head
+    names = ", ".join(column.name for column in table.columns)
+    raw.execute(f"CREATE TABLE {table.name} ({names})")
+    return raw, table
+
+
+@pytest.mark.parametrize("limit", [None, 4, 13, 999])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 5, 8, 127, 128, 129, 300])
+def test_every_row_is_appended_once_and_in_order_whatever_their_number(rows, limit):
+    raw, table = _empty_table(limit)
+    given = [(1, number, bytes([number % 256]), None) for number in range(rows)]
+    store_sqlite.append(raw, table, iter(given))
+    assert raw.execute(f"SELECT * FROM {table.name} ORDER BY rowid").fetchall() == given
+
+
+def test_a_batch_takes_few_statements_since_each_hands_the_interpreter_to_the_crawl_and_waits_for_it():
+    raw, table = _empty_table()
+    statements = []
+    raw.set_trace_callback(statements.append)
+    store_sqlite.append(raw, table, [(1, number, b"", 0) for number in range(200)])
+    assert len(statements) == 2
+
+
+def test_a_row_that_did_not_reach_the_table_is_an_error_and_not_left_out():
+    raw, table = _empty_table()
+    with pytest.raises(sqlite3.IntegrityError, match="1 of 2 rows"):
+        store_sqlite.append(raw, table, [(1, 0, b"", 0), (None, 1, b"", 0)])
