@@ -7,7 +7,6 @@ An unknown value counts as a restriction that we cannot read. Decides nothing; p
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from policies.signals.access_statement import (
@@ -24,6 +23,7 @@ from policies.signals.page_text import line_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from policies.signals.page_markup import Tag
     from policies.signals.page_opened import Page
 
 _FREE = frozenset(("free", "open", "public", "unlocked", "none", "gratis", "0"))
@@ -43,8 +43,9 @@ _LOCKED = frozenset(
 )
 _REPORTED = 20
 # Elements that are read one by one; what lies behind is searched as text.
-_MOST_METAS = 1_000
-_NAME = re.compile(CONTENT_TIER, re.IGNORECASE)
+_MOST_METAS = 500
+# Mentions in such text that are looked at; the next one counts as one that cannot be read.
+_MOST_MENTIONS = 1_000
 
 
 def read_tier(value: str) -> Access | None:
@@ -59,45 +60,57 @@ def read_tier(value: str) -> Access | None:
     return Access.RESTRICTED if word in _LOCKED else Access.UNREADABLE
 
 
-def _in_unread(page: Page, start: int) -> Iterator[AccessStatement]:
+def _in_unread(page: Page, start: int, note: str) -> Iterator[AccessStatement]:
+    """Yield what a stretch says that is searched as text: at most `_REPORTED` that restrict."""
     found = 0
-    for mention in _NAME.finditer(page.text, start):
-        access = read_tier(read_following_word(page.text, mention.end())) or Access.UNREADABLE
-        if access is Access.FREE:
-            continue
-        yield AccessStatement(
-            access=access,
-            carrier=Carrier.TEXT,
-            line=line_at(page.text, mention.start()),
-            text=snippet_around(page.text, mention.start()),
-            note="behind the tag budget, read as text",
-        )
-        found += 1
-        if found == _REPORTED:
+    position = page.lowered.find(CONTENT_TIER, start)
+    for looked_at in range(_MOST_MENTIONS + 1):
+        if position < 0 or found == _REPORTED:
             return
+        end = position + len(CONTENT_TIER)
+        said = read_tier(read_following_word(page.text, end)) or Access.UNREADABLE
+        access = said if looked_at < _MOST_MENTIONS else Access.UNREADABLE
+        if access is not Access.FREE:
+            yield AccessStatement(
+                access=access,
+                carrier=Carrier.TEXT,
+                line=line_at(page.text, position),
+                text=snippet_around(page.text, position),
+                note=note,
+            )
+            found += 1
+        position = page.lowered.find(CONTENT_TIER, end)
+
+
+def _statement(tag: Tag) -> AccessStatement | None:
+    attributes = tag.attributes()
+    names = (attributes.get(key, "").strip().lower() for key in ("property", "name", "itemprop"))
+    if not any(name.rpartition(":")[2] == CONTENT_TIER for name in names):
+        return None
+    access = read_tier(attributes.get("content", "") or attributes.get("value", ""))
+    if access is None:
+        return None
+    return AccessStatement(access=access, carrier=Carrier.META, line=tag.line, text=tag.raw[:SNIPPET])
 
 
 def parse_content_tier(page: Page) -> tuple[AccessStatement, ...]:
     """Return every statement of a page about its content tier, in the order of the page."""
-    if not page.markers.content_tier:
-        return ()
+    return page.once(_parse) if page.markers.content_tier else ()
+
+
+def _parse(page: Page) -> tuple[AccessStatement, ...]:
     found: list[AccessStatement] = []
-    unread_from = page.unread_from
-    looked_at = 0
-    for tag in page.tags:
-        if tag.name != "meta" or tag.closing or _NAME.search(tag.text, tag.start, tag.end) is None:
+    unread_from, note = page.unread_from, "behind the tag budget, read as text"
+    asked: set[str] = set()
+    for number in page.numbers_naming(CONTENT_TIER):
+        tag = page.tags[number]
+        # What a page said already it says in vain.
+        if tag.name != "meta" or tag.closing or (raw := tag.raw) in asked:
             continue
-        looked_at += 1
-        if looked_at > _MOST_METAS:
-            unread_from = tag.start
+        if len(asked) == _MOST_METAS:
+            unread_from, note = tag.start, f"behind {_MOST_METAS} meta elements, read as text"
             break
-        attributes = tag.attributes()
-        names = (attributes.get(key, "").strip().lower() for key in ("property", "name", "itemprop"))
-        if not any(name.rpartition(":")[2] == CONTENT_TIER for name in names):
-            continue
-        access = read_tier(attributes.get("content", "") or attributes.get("value", ""))
-        if access is not None:
-            found.append(
-                AccessStatement(access=access, carrier=Carrier.META, line=tag.line, text=tag.raw[:SNIPPET])
-            )
-    return (*found, *_in_unread(page, unread_from))
+        asked.add(raw)
+        if (statement := _statement(tag)) is not None:
+            found.append(statement)
+    return (*found, *_in_unread(page, unread_from, note))

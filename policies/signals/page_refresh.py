@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 if TYPE_CHECKING:
+    from policies.signals.page_markup import Tag
     from policies.signals.page_opened import Page
 
 SNIPPET = 500
@@ -47,19 +48,32 @@ def find_refresh(page: Page, url: str) -> Refresh | None:
     """Return the first refresh of a page that leads to another address than its own; else None."""
     if not page.markers.refresh:
         return None
-    aside = looked_at = 0
-    for tag in page.tags:
-        if tag.name in _ASIDE:
-            aside = max(0, aside + (-1 if tag.closing else 1))
-        elif tag.name == "meta" and not tag.closing and not aside and "refresh" in tag.raw.lower():
-            looked_at += 1
-            if looked_at > _LOOKED_AT:
-                return None
-            attributes = tag.attributes()
-            if attributes.get("http-equiv", "").strip().lower() != "refresh":
-                continue
-            found = _VALUE.match(attributes.get("content", ""))
-            target = _absolute(url, found[2]) if found else ""
-            if found and target and target.partition("#")[0] != url.partition("#")[0]:
-                return Refresh(url=target, seconds=int(found[1] or 0), line=tag.line, text=tag.raw[:SNIPPET])
+    for tag, seconds, address in page.once(_refreshes):
+        target = _absolute(url, address)
+        if target and target.partition("#")[0] != url.partition("#")[0]:
+            return Refresh(url=target, seconds=seconds, line=tag.line, text=tag.raw[:SNIPPET])
     return None
+
+
+def _refreshes(page: Page) -> tuple[tuple[Tag, int, str], ...]:
+    """Return the refreshes of a page as written, each once: tag, seconds and address."""
+    tags = page.tags
+    found: list[tuple[Tag, int, str]] = []
+    asked: set[str] = set()
+    numbers = [number for number in page.numbers_naming("refresh") if tags[number].name == "meta"]
+    aside = position = 0
+    for number in numbers:
+        for tag in tags[position:number]:
+            if tag.name in _ASIDE:
+                aside = max(0, aside + (-1 if tag.closing else 1))
+        position, tag = number, tags[number]
+        if aside or tag.closing or (raw := tag.raw) in asked:
+            continue
+        if len(asked) == _LOOKED_AT:
+            break
+        asked.add(raw)
+        attributes = tag.attributes()
+        said = _VALUE.match(attributes.get("content", ""))
+        if said and attributes.get("http-equiv", "").strip().lower() == "refresh":
+            found.append((tag, int(said[1] or 0), said[2]))
+    return tuple(found)
