@@ -11,9 +11,8 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 LAST = 74
 NAME = re.compile(r"^(?:async )?def test_cases?_((?:\d+(?:_to|_and)?_)+)", re.MULTILINE)
-# Cases in which a server answers, or may not be asked: they are tested over the road.
-# Case 11 is about a day and thirty days, which no crawl of a test lasts: it is tested on the clock of the reader.
-FETCHING = frozenset((*range(1, 11), *range(12, 75)))
+# In each a server answers, or may not be asked: they are tested over the road.
+FETCHING = frozenset(range(1, 75))
 
 
 def numbered(*folders):
