@@ -8,6 +8,7 @@ no opinion: rules judge, the recorder writes down what they said. One instance p
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -47,8 +48,25 @@ if TYPE_CHECKING:
     from policies.agents import LoadedAgent
 
 _PUT_OFF = "the site asked to be left alone for longer than the policy's max_crawl_delay_seconds"
+_SECOND_US = 1_000_000
 _JUDGED_ONLY = Verdict(rule="reapply", action=Action.SKIP, reason=Reason.JUDGED_ONLY)
 _checkpoints: WeakKeyDictionary[Crawler, Checkpoint] = WeakKeyDictionary()
+
+
+@lru_cache(maxsize=1024)
+def _put_off(origin: str, why: str, retry_at: int) -> Verdict:
+    """Return what is said of a request that its site puts off, to a whole second (UTC, microseconds).
+
+    All requests that one pause stops are told the same, so that their records share one basis.
+    """
+    evidence = Evidence(source=origin, text=why, note=_PUT_OFF)
+    return Verdict(
+        rule="pace",
+        action=Action.DEFER,
+        reason=Reason.RATE_LIMITED,
+        evidence=(evidence,),
+        retry_at=retry_at,
+    )
 
 
 class Checkpoint:
@@ -232,14 +250,8 @@ class Checkpoint:
 
     def leave_alone(self, visit: Visit, held: LeftAlone) -> SekishoSkip:
         """Record that a request is put off, because its site asked for a pause; return the exception."""
-        evidence = Evidence(source=f"{visit.facts.origin}", text=held.why, note=_PUT_OFF)
-        verdict = Verdict(
-            rule="pace",
-            action=Action.DEFER,
-            reason=Reason.RATE_LIMITED,
-            evidence=(evidence,),
-            retry_at=self.clock.now_us() + round(held.seconds * 1_000_000),
-        )
+        moment = self.clock.now_us() + round(held.seconds * _SECOND_US)
+        verdict = _put_off(str(visit.facts.origin), held.why, -(-moment // _SECOND_US) * _SECOND_US)
         visit.verdicts.append(verdict)
         return self.refuse(visit)
 

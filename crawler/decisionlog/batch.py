@@ -7,6 +7,7 @@ does. What all writers of a log number together is written last, because in Post
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID  # noqa: TC003 - dataclass field
@@ -37,7 +38,7 @@ HEAD_EVERY_US: Final = 1_000_000
 HEAD_EVERY_LEAVES: Final = 10_000
 CHECKPOINT_EVERY_US: Final = 10_000_000
 _COMPRESS_FROM: Final = 1024  # octets; below, zlib costs more time than it saves space
-_KNOWN_DOCUMENTS: Final = 100_000
+_KNOWN_DOCUMENTS: Final = 20_000  # of two hundred octets each; one that was forgotten is looked up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class SegmentStore:
         self._head_us = opened_us
         self._head_size = 0
         self._signed_us = opened_us
-        self._known: set[bytes] = set()
+        self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of documents that are stored
         self._alone = False
 
     @classmethod
@@ -244,9 +245,9 @@ class SegmentStore:
             if not self._has_document(digest):  # another writer may have stored it while this one waited
                 number = self._raw.execute("SELECT coalesce(max(id), 0) + 1 FROM document").fetchone()[0]
                 self._append(schema.document, [(number, digest, kind, len(document.body), codec, body)])
-        if len(self._known) >= _KNOWN_DOCUMENTS:
-            self._known.clear()
-        self._known.add(digest)
+        self._known[digest] = None
+        if len(self._known) > _KNOWN_DOCUMENTS:
+            self._known.popitem(last=False)
 
     def _has_document(self, digest: bytes) -> bool:
         found = self._raw.execute("SELECT 1 FROM document WHERE sha256 = ?", (digest,)).fetchone()

@@ -63,7 +63,7 @@ _NULL = b"\x00"
 _DIGEST = b"\x03" + (DIGEST_SIZE).to_bytes(4, "big")
 _pack_int = Struct(">Bq").pack
 _pack_three = Struct(">BqBqBq").pack
-_TEXT_CACHE_ENTRIES = 50_000
+_TEXT_CACHE_ENTRIES = 10_000  # half a kilobyte each where a site makes them up
 _TEXT_CACHE_LENGTH = 256
 
 

@@ -68,4 +68,6 @@ def test_a_page_of_an_https_site_is_rendered_as_secure_and_its_parts_meet_the_sa
     assert sorted(plain.paths()) == ["/part.txt", "/robots.txt"]
     for web in (tls, plain):
         assert undecided(web, web.received, crawl.records) == []
-    assert [one.reason for one in crawl.records if one.url.endswith("/private.txt")] == ["robots_disallow"]
+    assert [one.reason for one in crawl.records if (one.url or "").endswith("/private.txt")] == [
+        "robots_disallow"
+    ]

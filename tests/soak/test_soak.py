@@ -13,8 +13,9 @@ warm-up with the last:
 
 Warm-up is over when everything that fills has been full: each host has been met, with its robots.txt and its
 files of rights, in the first seconds; storms have come by, which make the largest crowd, in the first two
-minutes; and Twisted has kept its first idle connections for as long as it does, 240 s. Shorter runs take a
-quarter of their time. Sealing comes after the last page and has a bound of its own.
+minutes; every fourth page has a basis of its own, so that what is remembered of records (4,096 bases, 20,000
+digests) is full in four minutes at a hundred such pages a second; and Twisted has kept its first idle
+connections for as long as it does, 240 s. Shorter runs take a quarter of their time. Sealing comes after the last page and has a bound of its own.
 """
 
 from __future__ import annotations
@@ -125,7 +126,11 @@ class FaultyWeb(Web):
         if host < FAULTY:
             return FAULTS[(number // HOSTS + host) % len(FAULTS)]
         stormy = (self.last - self.begin) % STORM_EVERY_S < STORM_S and host < FAULTY + STORM_HOSTS
-        return Reply(503, (("Retry-After", "1"),), b"storm") if stormy else page("calm " * 200)
+        if stormy:
+            return Reply(503, (("Retry-After", "1"),), b"storm")
+        # Every fourth says something of its own, so that the basis of its record is no other's.
+        own = number // HOSTS % 4 == 0
+        return page("calm " * 200, headers=(("Content-Usage", f"train-ai=y, n{number}=y"),) if own else ())
 
 
 def resident(pid: int) -> int:
