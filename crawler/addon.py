@@ -90,6 +90,8 @@ SCHEDULING = {
     "SCHEDULER": "crawler.pace_queue.PacedScheduler",
     "SCHEDULER_PRIORITY_QUEUE": "crawler.pace_queue.PacedPriorityQueue",
 }
+# Scrapy takes a gigabyte, and sixteen sites at once whose pages never end would take sixteen.
+LARGEST_PAGE = 128 * 1024 * 1024
 # The guard is not among them: the add-on sets it up, so that no table of extensions can leave it out.
 EXTENSIONS: dict[str, int] = {
     "crawler.resolver.LoopbackNames": 0,
@@ -146,6 +148,7 @@ def _install(settings: BaseSettings) -> None:
         settings.set(
             name, scheduler, priority="addon"
         )  # a project's own stays: the pace is kept without them
+    settings.set("DOWNLOAD_MAXSIZE", LARGEST_PAGE, priority="addon")  # a project's own stays
 
 
 def _log_destinations(url: str) -> list[Destination]:
