@@ -21,6 +21,7 @@ from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
 from crawler.browser.locate import is_browser_handler
+from crawler.chain import MiddlewareChain
 from crawler.checkpoint import Checkpoint
 from crawler.errors import SekishoSkip, SetupError
 from crawler.exit_code import exit_refused
@@ -203,6 +204,7 @@ class Downloader(PacedDownloader):
         self._checkpoint = Checkpoint.of(crawler)
         # Scrapy builds its own handlers first; none of them has connected anywhere yet.
         self.handlers = GuardedHandlers(crawler)
+        self.middleware = MiddlewareChain.like(self.middleware)
 
     def get_slot_key(self, request: Request) -> str:
         """Return the queue of a request: its host, never what its meta asks for."""
