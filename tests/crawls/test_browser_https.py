@@ -61,6 +61,7 @@ def test_a_page_of_an_https_site_is_rendered_as_secure_and_its_parts_meet_the_sa
         project.write("page.txt", url)
         crawl = project.scrapy("crawl", "secure", "-o", "items.jsonl", timeout=90)
     assert crawl.code == 0, crawl.stderr
+    assert f"sandbox {'on' if os.geteuid() else 'off'}" in crawl.stderr
     # Cookies are Scrapy's alone. A plain address of this machine is no mixed content: it is asked for by our
     # rules too, and then closed to the page, because the other origin does not share it.
     assert '"secure true, cookie , open, closed, closed"' in (project.folder / "items.jsonl").read_text()
