@@ -9,10 +9,17 @@ Pure: the time is an argument; linear; never raises.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from policies.signals.page_metas import find_metas
-from policies.signals.robots_directives import Place, distinct, parse_directives
+from policies.signals.robots_directives import (
+    RESTRICTIONS,
+    Place,
+    beyond_limit,
+    distinct,
+    parse_directives,
+)
 from policies.signals.statement import Family, Problem, Source, Statement
 
 if TYPE_CHECKING:
@@ -21,7 +28,9 @@ if TYPE_CHECKING:
 
 NAMES = frozenset(("robots", "x-robots-tag", "robots-tag"))
 CONTENT_LIMIT = 16_384
-"""Characters of one element that are read; what lies behind is cut at a comma."""
+"""Characters of one element that are read word for word; behind them restrictions count by their letters."""
+# What an element that nobody read is taken to say.
+_EVERYTHING = ", ".join(sorted(RESTRICTIONS))
 
 
 def meta_names(token: str) -> frozenset[str]:
@@ -43,7 +52,11 @@ def parse_meta_robots(metas: tuple[PageMeta, ...], token: str, *, now_us: int) -
             line=meta.line,
             problem=Problem.MISPLACED if meta.misplaced else Problem.NONE,
         )
+        if meta.unread:
+            found += beyond_limit(_EVERYTHING, replace(place, problem=Problem.BEYOND_LIMIT))
         found += parse_directives(meta.content[:CONTENT_LIMIT], place, now_us=now_us)
+        if len(meta.content) > CONTENT_LIMIT:
+            found += beyond_limit(meta.content[CONTENT_LIMIT:], replace(place, problem=Problem.NONE))
     return distinct(found)
 
 

@@ -7,10 +7,12 @@ restrictions to count. Comments, scripts and other raw text hold no elements. Pu
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from policies.signals.page_markup import first_tag
+from policies.signals.page_opened import Allowance
 from policies.signals.page_text import line_at
 from policies.signals.statement import TEXT_LIMIT
 
@@ -21,9 +23,12 @@ if TYPE_CHECKING:
     from policies.signals.page_opened import Page
 
 MOST_METAS = 500
-"""Meta elements of one page that are looked at: of the wanted ones, and again behind the tag budget."""
+"""Meta elements of one page that are looked at, of those that mention what is wanted."""
 
 _TAG_WINDOW = 8_192
+_NAME_WINDOW = 4_096
+# Mentions behind the tag budget that are looked at.
+_MOST_MENTIONS = 2_000
 
 _IN_HEAD = frozenset(
     ("html", "head", "meta", "link", "title", "script", "style", "base", "noscript", "template", "object")
@@ -35,7 +40,8 @@ _NAMED_BY = ("name", "property", "http-equiv", "itemprop")
 class PageMeta:
     """One meta element: a name that it goes by (lower case), its content, its line and its tag as written.
 
-    `misplaced` is "" in the head, else words that say where it stands.
+    `misplaced` is "" in the head, else words that say where it stands. `unread` marks one that stands for all
+    those behind it, which nobody read: it says whatever an element of its name can refuse.
     """
 
     name: str
@@ -43,30 +49,37 @@ class PageMeta:
     line: int
     text: str
     misplaced: str = ""
+    unread: bool = False
 
 
-@dataclass(slots=True)
-class _Place:
-    """Where in the page the reading is: the head ends with `</head>`, `<body>` or an element of the body."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where in a page the head ends, and where `noscript` and `template` begin and end, by number of tag."""
 
-    in_body: bool = False
-    depth: int = 0
-    inside: str = ""
+    body_from: int
+    changes: tuple[int, ...]
+    inside: tuple[str, ...]
 
-    def take(self, tag: Tag) -> None:
-        """Take a tag in."""
-        if tag.name in {"noscript", "template"}:
-            self.depth = max(0, self.depth + (-1 if tag.closing else 1))
-            self.inside = tag.name if self.depth else ""
-        elif (tag.name == "head" and tag.closing) or (not tag.closing and tag.name not in _IN_HEAD):
-            self.in_body = True
+    def words(self, number: int) -> str:
+        """Say where an element stands that stands wrongly; "" in the head."""
+        at = bisect_left(self.changes, number) - 1
+        if at >= 0 and self.inside[at]:
+            return f"inside {self.inside[at]}"
+        return "outside the head" if number > self.body_from else ""
 
-    @property
-    def words(self) -> str:
-        """Say where an element stands that stands wrongly."""
-        if self.inside:
-            return f"inside {self.inside}"
-        return "outside the head" if self.in_body else ""
+
+def _places(page: Page) -> _Places:
+    body_from, depth = len(page.tags), 0
+    changes: list[int] = []
+    inside: list[str] = []
+    for number, (_, name, closing, *_) in enumerate(page.tags):
+        if name == "noscript" or name == "template":  # noqa: PLR1714 - asked of every tag: no set is looked up
+            depth = max(0, depth + (-1 if closing else 1))
+            changes.append(number)
+            inside.append(name if depth else "")
+        elif body_from > number and (name == "head" if closing else name not in _IN_HEAD):
+            body_from = number
+    return _Places(body_from=body_from, changes=tuple(changes), inside=tuple(inside))
 
 
 def _metas_of(tag: Tag, wanted: frozenset[str], misplaced: str) -> Iterator[PageMeta]:
@@ -83,40 +96,82 @@ def _metas_of(tag: Tag, wanted: frozenset[str], misplaced: str) -> Iterator[Page
             )
 
 
-def _could_be_wanted(tag: Tag, wanted: frozenset[str]) -> bool:
-    raw = tag.raw.lower()
-    return any(name in raw for name in wanted) or "&" in raw
-
-
 def find_metas(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
-    """Return the meta elements with one of these names (lower case), in the order of the page.
+    """Return the meta elements with one of these names (lower case) in the order of the page, each form once.
 
-    What lies behind the tag budget of `open_page` is read for them as well, and counts as misplaced.
+    What lies behind the tag budget of `open_page` is read for them as well, and counts as misplaced. Of a
+    page with more than `MOST_METAS` the next one stands for all the others, and is marked as unread.
     """
+    return page.once(_find, wanted)
+
+
+def _numbers(page: Page) -> list[int]:
+    return [number for number, tag in enumerate(page.tags) if tag.name == "meta" and not tag.closing]
+
+
+def _find(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
     found: list[PageMeta] = []
-    place = _Place()
-    for tag in page.tags:
-        if tag.name != "meta":
-            place.take(tag)
-        elif not tag.closing and len(found) < MOST_METAS and _could_be_wanted(tag, wanted):
-            found += _metas_of(tag, wanted, place.words)
-    if page.unread_from < len(page.text):
-        found += _in_unread(page, wanted)
+    lowered, tags, allowance = page.lowered, page.tags, Allowance(MOST_METAS)
+    # A name that holds another one is found by it.
+    stems = tuple(name for name in wanted if not any(other in name for other in wanted - {name}))
+    for number in page.once(_numbers):
+        tag = tags[number]
+        raw = lowered[tag.start : tag.end]
+        if not ("&" in raw or any(stem in raw for stem in stems)):
+            continue
+        misplaced = page.once(_places).words(number)
+        # What a page says again in the same kind of place it says in vain.
+        if allowance.knows(form := misplaced + raw):
+            continue
+        if not allowance.takes(form):
+            return (*found, *_unread(page, wanted, tag.start))
+        found += _metas_of(tag, wanted, misplaced)
+    if not page.is_read:
+        found += sorted(_behind_the_tags(page, wanted, stems, allowance), key=_line_of)
     return tuple(found)
 
 
-def _in_unread(page: Page, wanted: frozenset[str]) -> Iterator[PageMeta]:
-    """Look for meta elements where the tags were not read: from one `<meta` to the next."""
-    text, position = page.text.lower(), page.unread_from
-    if len(text) != len(page.text):
-        text = page.text  # a character whose lower case is longer: then only lower-case tags are found
-    for _ in range(MOST_METAS):
-        position = text.find("<meta", position)
-        if position < 0:
-            return
-        # A window bounds the work: every tag of a hostile page may end at the end of the page.
-        tag = first_tag(page.text[position : position + _TAG_WINDOW])
-        if tag is not None:
-            for meta in _metas_of(tag, wanted, "behind the tag budget"):
-                yield replace(meta, line=line_at(page.text, position))
-        position += len("<meta")
+def _line_of(meta: PageMeta) -> int:
+    return meta.line
+
+
+def _unread(page: Page, wanted: frozenset[str], start: int) -> Iterator[PageMeta]:
+    """Yield one element for each name, in place of all those that nobody reads one by one."""
+    text = page.text[start : start + TEXT_LIMIT]
+    for name in sorted(wanted):
+        yield PageMeta(
+            name=name,
+            content="",
+            line=line_at(page.text, start),
+            text=text,
+            misplaced=f"behind more than {MOST_METAS} meta elements",
+            unread=True,
+        )
+
+
+def _behind_the_tags(
+    page: Page, wanted: frozenset[str], stems: tuple[str, ...], allowance: Allowance
+) -> Iterator[PageMeta]:
+    """Look for meta elements where the tags were not read: round each mention of a name."""
+    lowered = page.lowered
+    mentions = 0
+    for stem in stems:
+        position = lowered.find(stem, page.unread_from)
+        while position >= 0:
+            mentions += 1
+            if mentions > _MOST_MENTIONS:
+                if lowered.find("<meta", position) >= 0:
+                    yield from _unread(page, wanted, position)
+                return
+            begin = lowered.rfind("<meta", max(page.unread_from, position - _NAME_WINDOW), position)
+            # A window bounds the work: every tag of a hostile page may end at the end of the page.
+            tag = first_tag(page.text[begin : begin + _TAG_WINDOW]) if begin >= 0 else None
+            end = position + len(stem)
+            if tag is not None and begin + tag.end >= end and not allowance.knows(raw := tag.raw.lower()):
+                if not allowance.takes(raw):
+                    yield from _unread(page, wanted, begin)
+                    return
+                for meta in _metas_of(tag, wanted, "behind the tag budget"):
+                    yield replace(meta, line=line_at(page.text, begin))
+                end = max(end, begin + tag.end)
+            position = lowered.find(stem, end)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from policies.signals.page_markup import Tag
 
 _Found = TypeVar("_Found")
+_Asked = ParamSpec("_Asked")
 
 # The one character whose lower case is longer than itself: it would move everything behind it.
 _LONGER_IN_LOWER_CASE = "\u0130"
@@ -73,11 +74,14 @@ class Page:
         """The text in lower case, every character in its place."""
         return self.once(_lowered)
 
-    def once(self, read: Callable[[Page], _Found]) -> _Found:
-        """Return what a reader finds on this page; it is asked once."""
-        if read not in self._found:
-            self._found[read] = read(self)
-        return cast("_Found", self._found[read])
+    def once(
+        self, read: Callable[Concatenate[Page, _Asked], _Found], *asked: _Asked.args, **named: _Asked.kwargs
+    ) -> _Found:
+        """Return what a reader finds on this page; it is asked the same thing once."""
+        key = (read, asked, *named.items())
+        if key not in self._found:
+            self._found[key] = read(self, *asked, **named)
+        return cast("_Found", self._found[key])
 
     def numbers_naming(self, word: str) -> Iterator[int]:
         """Yield the numbers of the tags (not their content) that hold a word (lower case), in order."""
@@ -99,6 +103,37 @@ class Page:
         numbers = {number for word in words for number in self.numbers_naming(word)}
         tags = self.tags
         return [tag for number in sorted(numbers) if not (tag := tags[number]).closing]
+
+
+# Character references in the tags that one reader looks at; each takes as long as a tag.
+_REFERENCES = 2_000
+
+
+class Allowance:
+    """How many forms of tags one reader looks at; a form that it knows already costs nothing.
+
+    Where the allowance is spent a reader says what it makes of the rest; it never counts as saying nothing.
+    """
+
+    __slots__ = ("_left", "_references", "_seen")
+
+    def __init__(self, forms: int) -> None:
+        self._left = forms
+        self._references = _REFERENCES
+        self._seen: set[str] = set()
+
+    def knows(self, raw: str) -> bool:
+        """Tell whether a form of a tag was looked at already."""
+        return raw in self._seen
+
+    def takes(self, raw: str) -> bool:
+        """Take a form in that is not known; False where nothing is left for it."""
+        self._left -= 1
+        self._references -= raw.count("&")
+        if self._left < 0 or self._references < 0:
+            return False
+        self._seen.add(raw)
+        return True
 
 
 def _lowered(page: Page) -> str:

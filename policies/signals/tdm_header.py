@@ -87,7 +87,8 @@ def parse_tdm_metas(metas: Iterable[PageMeta]) -> TdmReading:
     for meta in metas:
         if meta.name.replace(":", "-") != RESERVATION:
             continue
-        reserved = _reserved(meta.content)
+        # An element that nobody read reserves.
+        reserved = True if meta.unread else _reserved(meta.content)
         if reserved is None:
             problems.append(f"line {meta.line}: {meta.content[:40]!r} is neither 0 nor 1")
         elif reserved or not meta.misplaced:

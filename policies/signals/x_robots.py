@@ -17,8 +17,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from policies.signals.robots_directives import RESTRICTIONS, Place, distinct, is_valued, read_part
-from policies.signals.statement import Family, Problem, Source, Stance, Statement
+from policies.signals.robots_directives import (
+    Place,
+    beyond_limit,
+    distinct,
+    is_valued,
+    read_part,
+    restrictions_in,
+)
+from policies.signals.statement import Family, Source, Stance, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,9 +37,6 @@ READ_LIMIT = 16_384
 
 _EVERYBODY = frozenset(("", "*", "robots"))
 _NAME = re.compile(r"[ \t]*+([^\s,:;=]++)[ \t]*+:(.*)", re.DOTALL)
-_RESTRICTION = re.compile(
-    r"(?<![a-z_-])(" + "|".join(sorted(RESTRICTIONS, key=len, reverse=True)) + r")(?![a-z_-])"
-)
 _MEMBER = re.compile(r"[^;,]+")
 
 
@@ -40,24 +44,9 @@ def _in_scope(name: str, token: str) -> bool:
     return name in _EVERYBODY or name == token.lower()
 
 
-def _beyond(text: str, place: Place) -> list[Statement]:
-    words = dict.fromkeys(found[1] for found in _RESTRICTION.finditer(text.lower()))
-    return [
-        Statement(
-            family=place.family,
-            use=word,
-            stance=Stance.DENY,
-            source=place.source,
-            text=place.text,
-            problem=Problem.BEYOND_LIMIT,
-        )
-        for word in words
-    ]
-
-
 def _line(value: str, token: str, now_us: int) -> list[Statement]:
     place = Place(family=Family.X_ROBOTS_TAG, source=Source.HEADER, text=f"{FIELD}: {value[:500]}")
-    found = _beyond(value[READ_LIMIT:], place) if len(value) > READ_LIMIT else []
+    found = beyond_limit(value[READ_LIMIT:], place) if len(value) > READ_LIMIT else []
     parts = value[:READ_LIMIT].split(",")
     scope = ""
     index = 0
@@ -78,7 +67,7 @@ def _line(value: str, token: str, now_us: int) -> list[Statement]:
 def _draft_line(value: str, token: str) -> list[Statement]:
     """Return the restrictions of `*=noindex; ExampleBot=(nosnippet)`; no name means everybody."""
     place = Place(family=Family.X_ROBOTS_TAG, source=Source.HEADER, text=f"{DRAFT_FIELD}: {value[:500]}")
-    found = _beyond(value[READ_LIMIT:], place) if len(value) > READ_LIMIT else []
+    found = beyond_limit(value[READ_LIMIT:], place) if len(value) > READ_LIMIT else []
     scope = ""
     for member in _MEMBER.finditer(value[:READ_LIMIT]):
         name, equals, words = member[0].partition("=")
@@ -87,9 +76,9 @@ def _draft_line(value: str, token: str) -> list[Statement]:
         if _in_scope(scope, token):
             found += [
                 Statement(
-                    family=place.family, use=word[1], stance=Stance.DENY, source=place.source, text=place.text
+                    family=place.family, use=word, stance=Stance.DENY, source=place.source, text=place.text
                 )
-                for word in _RESTRICTION.finditer((words if equals else name).lower())
+                for word in restrictions_in(words if equals else name)
             ]
     return found
 
