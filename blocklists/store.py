@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blocklists.durable import sync
 from blocklists.errors import ExitCode, ListError, SekishoError
 
 if TYPE_CHECKING:
@@ -118,20 +119,11 @@ def write_whole(path: Path, octets: bytes) -> None:
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
-        sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         with suppress(OSError):
             Path(name).unlink()
         raise ListError(f"{path}: cannot be written ({error.strerror}); the old state stays") from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def snapshot_folder(folder: Path, digest: str) -> Path:

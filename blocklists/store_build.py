@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists import index_marisa, store
+from blocklists.durable import sync
 from blocklists.entries import Entries
 from blocklists.errors import ListError
 from blocklists.index import IndexChoice, collect_names, encode_names
@@ -136,7 +137,7 @@ def _write_snapshot(read: Folder, manifest: bytes, digest: str, index: IndexChoi
             final.rename(work.with_name(f"{store.UNFINISHED}old-{digest[:12]}-{os.getpid()}"))
         work.chmod(0o755)
         work.rename(final)
-        store.sync_folder(final.parent)
+        sync(final.parent)
     except OSError as error:
         raise ListError(
             f"{work}: the snapshot cannot be written ({error.strerror or error}); the lists in force stay"
@@ -171,7 +172,7 @@ def _fill(work: Path, read: Folder, manifest: bytes, digest: str, index: IndexCh
     }
     (work / DERIVED).write_text(json.dumps(members, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for path in sorted(work.rglob("*")):
-        _sync(path)
+        sync(path)
 
 
 def _names(loaded: Sequence[LoadedSource]) -> Names:
@@ -257,11 +258,3 @@ def _write_inputs(read: Folder, final: Path) -> None:
                 state.st_mtime_ns,
             ]
     store.write_whole(final / INPUTS, json.dumps(inputs, indent=1, sort_keys=True).encode())
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from blocklists.durable import sync
 from crawler.decisionlog.errors import IntegrityError, LogError
-from crawler.decisionlog.keys import sync_folder
 from crawler.decisionlog.notes import Note, NoteError, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class CheckpointFile:
             with suppress(OSError):
                 part.unlink()
             raise
-        sync_folder(self.path.parent)
+        sync(self.path.parent)
 
     def _unusable(self, what: str, error: OSError) -> LogError:
         return LogError(

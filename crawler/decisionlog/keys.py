@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from blocklists.durable import sync
 from crawler.decisionlog.errors import LogError
 
 if TYPE_CHECKING:
@@ -74,22 +75,13 @@ def create_key(path: Path) -> Ed25519PrivateKey:
         finally:
             with suppress(FileNotFoundError):
                 part.unlink()
-        sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise LogError(
             f"the key {path} of the log cannot be made: {error.strerror or error};"
             " name a file that can be written with SEKISHO_LOG_KEY_FILE"
         ) from error
     return key
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def load_or_create_key(path: Path) -> Ed25519PrivateKey:
@@ -103,7 +95,7 @@ def load_or_create_key(path: Path) -> Ed25519PrivateKey:
             # another process was first
     key = load_key(path)
     try:
-        sync_folder(path.parent)  # whoever made it may have died before its name was durable
+        sync(path.parent)  # whoever made it may have died before its name was durable
     except OSError as error:
         raise LogError(f"the folder of the key {path} cannot be synced: {error.strerror or error}") from error
     return key

@@ -21,6 +21,7 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from blocklists.durable import sync
 from crawler.decisionlog import schema
 from crawler.decisionlog.errors import IntegrityError, LogError
 
@@ -139,15 +140,6 @@ def _check_format(raw: sqlite3.Connection, path: Path, *, writing: bool) -> bool
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the file's name durable too: SQLite does not report it when that fails."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _prepare(connection: Connection, path: Path) -> bool:
     """Set durability, create or check the format; return whether the log was created just now."""
     raw = driver(connection)
@@ -182,7 +174,7 @@ def open_for_writing(path: Path, *, lock_timeout: float) -> Connection:
         if _prepare(connection, path):
             # An I/O error while creating can go unreported: sync the folder, and believe a second look only.
             connection.close()
-            _sync_folder(path.parent)
+            sync(path.parent)  # SQLite does not report it when its own attempt fails
             connection = _connect(path, "rw", lock_timeout)
             if _prepare(connection, path):
                 raise LogError(f"the log {path} was created and is gone again: check the disk")  # noqa: TRY301 - one place closes

@@ -66,7 +66,7 @@ AT = {
         0,
     ),
     "between a commit and its checkpoint": ("crawler.decisionlog.custody:CheckpointFile.publish", 2),
-    "while the key is made": ("crawler.decisionlog.keys:sync_folder", 0),
+    "while the key is made": ("crawler.decisionlog.keys:sync", 0),
     "in the middle": ("", 0),
 }
 
