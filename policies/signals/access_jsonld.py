@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policies.signals.access_scope import is_list, is_place_or_event, leads_away, local_name
 from policies.signals.access_statement import (
@@ -24,10 +24,14 @@ from policies.signals.access_statement import (
     strictest,
 )
 from policies.signals.page_markers import ACCESSIBLE
+from policies.signals.page_opened import Allowance
 from policies.signals.page_text import line_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from policies.signals.page_markup import Tag
+    from policies.signals.page_opened import Page
 
 # Characters of one page's scripts that are parsed, and scripts; what is beyond is searched as text. No
 # publisher's article needs so many, and to parse a million takes longer than to judge a thousand pages.
@@ -37,10 +41,14 @@ _VALUE_DEPTH = 4
 # Statements reported for one script: one decides, the others are company.
 _REPORTED = 20
 
-_KEY = re.compile(rf"{ACCESSIBLE}[\"']\s{{0,40}}:", re.IGNORECASE)
-_NAME = re.compile(ACCESSIBLE, re.IGNORECASE)
+# Both are looked for in the text in lower case, where they are found fastest.
+_KEY = re.compile(rf"{ACCESSIBLE}[\"']\s{{0,40}}:")
 # A mention that is not followed by a plain `true`: as text only a restriction is looked for.
-_DOUBTFUL = re.compile(rf"{ACCESSIBLE}(?![\"']\s{{0,9}}:\s{{0,9}}true\b)", re.IGNORECASE)
+_DOUBTFUL = re.compile(rf"{ACCESSIBLE}(?![\"']\s{{0,9}}:\s{{0,9}}true\b)")
+# Such mentions of one stretch that are looked at, and forms of the tags of scripts.
+_MENTIONS = 1_000
+_FORMS = 500
+_JSON_LD = ("ld+json", "json+ld", "jsonld")
 _WRAPPING = re.compile(r"(?:(?:/\*|//)[ \t]{0,20})?(?:<!\[CDATA\[|\]\]>)(?:[ \t]{0,20}\*/)?|<!--|-->")
 _TRAILING_COMMA = re.compile(r",(?=\s{0,200}[}\]])")
 _BETWEEN_DOCUMENTS = re.compile(r"[\s,;\ufeff]*+")
@@ -124,61 +132,114 @@ def _declarations(documents: list[Json]) -> Iterator[tuple[int, Access | None, b
             yield number, read_value(value), of_page
             number += 1
         elif isinstance(value, Members):
-            types = _types(value)
-            listing = is_list(types)
-            speaks = of_page and not is_place_or_event(types)
+            types: frozenset[str] | None = None
             for name, member in reversed(value):
+                inner = isinstance(member, list)
                 local = local_name(name)
+                if not inner and local != ACCESSIBLE:
+                    continue
+                if types is None:
+                    types = _types(value)
                 if local == ACCESSIBLE:
-                    stack.append((member, speaks, True))
-                elif isinstance(member, list):
+                    stack.append((member, of_page and not is_place_or_event(types), True))
+                elif member:
                     away = (
-                        leads_away(frozenset((local,))) or name == "@context" or (listing and local == "item")
+                        leads_away(frozenset((local,)))
+                        or name == "@context"
+                        or (local == "item" and is_list(types))
                     )
                     stack.append((member, of_page and not away, False))
         elif isinstance(value, list):
-            stack.extend((member, of_page, False) for member in reversed(value) if isinstance(member, list))
+            stack.extend(
+                (member, of_page, False) for member in reversed(value) if member and isinstance(member, list)
+            )
 
 
-def find_in_text(text: str, begin: int, end: int, note: str) -> Iterator[AccessStatement]:
-    """Yield the restrictions in a stretch that is not parsed: every mention that is not plainly free."""
+def find_in_text(page: Page, begin: int, end: int, note: str) -> Iterator[AccessStatement]:
+    """Yield the restrictions in a stretch that is not parsed: every mention that is not plainly free.
+
+    Behind `_MENTIONS` mentions that have to be looked at the next one counts as one that cannot be read.
+    """
     reported = 0
-    for mention in _DOUBTFUL.finditer(text, begin, end):
-        word = read_following_word(text, mention.end())
-        access = read_boolean(word) if word else Access.UNREADABLE
+    for looked_at, mention in enumerate(_DOUBTFUL.finditer(page.lowered, begin, end)):
+        access: Access | None = Access.UNREADABLE
+        if looked_at < _MENTIONS and (word := read_following_word(page.text, mention.end())):
+            access = read_boolean(word)
         if access is None or access is Access.FREE:
             continue
         yield AccessStatement(
             access=access,
             carrier=Carrier.TEXT,
-            line=line_at(text, mention.start()),
-            text=snippet_around(text, mention.start()),
+            line=line_at(page.text, mention.start()),
+            text=snippet_around(page.text, mention.start()),
             note=note,
         )
         reported += 1
-        if reported == _REPORTED:
+        if reported == _REPORTED or looked_at >= _MENTIONS:
             return
 
 
-def names_property(text: str, begin: int, end: int) -> bool:
-    """Tell whether a stretch of a page names the property at all."""
-    return _NAME.search(text, begin, end) is not None
+class Script(NamedTuple):
+    """A script of JSON-LD that names the property: its tag and its type in lower case.
 
-
-def find_in_script(text: str, begin: int, end: int, *, parsing: bool = True) -> Iterator[AccessStatement]:
-    """Yield what the JSON-LD script at `text[begin:end]` says about the page.
-
-    `text` is the whole page, so that lines are those of the page; without `parsing` the script is searched as
-    text, since the page has spent what is parsed of one.
+    `documents` are its values, None where it cannot be parsed or is not, and `note` what was repaired; `again`
+    says that it repeats another word for word, `beyond` that the page has spent what is parsed of one.
     """
-    parsed = parse_documents(text[begin:end]) if parsing else None
-    if parsed is None:
-        yield from find_in_text(text, begin, end, "JSON-LD that cannot be parsed, read as text")
+
+    tag: Tag
+    kind: str
+    documents: list[Json] | None
+    note: str
+    again: bool
+    beyond: bool
+
+
+def json_ld_scripts(page: Page) -> tuple[Script, ...]:
+    """Return the scripts of a page that name the property; asked by `page.once(json_ld_scripts)`.
+
+    Behind `_FORMS` forms of script tags every script counts as JSON-LD.
+    """
+    found: list[Script] = []
+    read: set[str] = set()
+    kinds: dict[str, str] = {}
+    lowered, characters, allowance = page.lowered, 0, Allowance(_FORMS)
+    for tag in page.tags:
+        if tag.name != "script" or tag.closing or lowered.find(ACCESSIBLE, tag.end, tag.content_end) < 0:
+            continue
+        raw = lowered[tag.start : tag.end]
+        if not allowance.knows(raw):
+            taken = allowance.takes(raw)
+            kinds[raw] = tag.attributes().get("type", "").lower() if taken else _JSON_LD[0]
+            if not taken:
+                kinds = dict.fromkeys(kinds, _JSON_LD[0])
+        kind = kinds.get(raw, _JSON_LD[0])
+        if not any(word in kind for word in _JSON_LD):
+            continue
+        content = tag.content
+        again = content in read
+        read.add(content)
+        characters += len(content)
+        beyond = characters > PARSED_CHARACTERS or len(read) > PARSED_SCRIPTS
+        documents, note = (None, "") if beyond or again else parse_documents(content) or (None, "")
+        found.append(Script(tag, kind, documents, note, again, beyond))
+    return tuple(found)
+
+
+def find_in_scripts(page: Page) -> Iterator[AccessStatement]:
+    """Yield what the JSON-LD scripts of a page say; one that repeats another is read once."""
+    for script in page.once(json_ld_scripts):
+        if not script.again:
+            yield from _find_in_script(page, script)
+
+
+def _find_in_script(page: Page, script: Script) -> Iterator[AccessStatement]:
+    text, begin, end = page.text, script.tag.end, script.tag.content_end
+    if script.documents is None:
+        yield from find_in_text(page, begin, end, "JSON-LD that cannot be parsed, read as text")
         return
-    documents, note = parsed
-    places = [match.start() for match in _KEY.finditer(text, begin, end)] or [begin]
+    places = [match.start() for match in _KEY.finditer(page.lowered, begin, end)] or [begin]
     reported = free = 0
-    for number, access, of_page in _declarations(documents):
+    for number, access, of_page in _declarations(script.documents):
         if not of_page or access is None:
             continue
         if access is Access.FREE:
@@ -191,7 +252,7 @@ def find_in_script(text: str, begin: int, end: int, *, parsing: bool = True) -> 
             carrier=Carrier.JSON_LD,
             line=line_at(text, place),
             text=snippet_around(text, place),
-            note=note,
+            note=script.note,
         )
         reported += access is not Access.FREE
         if reported == _REPORTED:

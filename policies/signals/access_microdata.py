@@ -19,17 +19,20 @@ from policies.signals.access_scope import is_list, is_place_or_event, is_whole_w
 from policies.signals.access_statement import SNIPPET, Access, AccessStatement, Carrier, read_boolean
 from policies.signals.page_markers import ACCESSIBLE
 from policies.signals.page_markup import VOID, Tag
+from policies.signals.page_opened import Allowance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
+
+    from policies.signals.page_opened import Page
 
 # Restrictions that are handed back of one page.
 _REPORTED = 20
 # Elements whose own end is often left out: opening the same one again closes it.
 _CLOSED_BY_NEXT = frozenset(("p", "li", "dt", "dd", "tr", "td", "th", "option"))
 _BESIDE_THE_PAGE = frozenset(("aside", "nav", "footer"))
-_ATTRIBUTES_OF_INTEREST = ("itemprop", "itemscope", "property", "typeof", ACCESSIBLE)
-_SELDOM_LONGER = 4_000
+# Forms of tags that speak of items and are looked at; what lies behind is searched as text.
+_FORMS = 3_000
 _CONTENT = 300
 # Lists of names below this length are remembered: a page says the same few again and again.
 _NAMES_KEPT = 100
@@ -94,13 +97,59 @@ def _value(tag: Tag, attributes: Mapping[str, str]) -> str:
     return words[0] if words else ""
 
 
-class _Reader:
-    """Follows the open elements through a page and collects what they declare."""
+class _Form(NamedTuple):
+    """What a tag says about items, whatever stands round it."""
+
+    attributes: Mapping[str, str]
+    linked: frozenset[str]
+    named: bool
+    begins_item: bool
+    types: frozenset[str]
+
+
+def _read_form(tag: Tag) -> _Form:
+    attributes = tag.attributes()
+    return _Form(
+        attributes=attributes,
+        linked=_names(attributes.get("itemprop", "")) | _names(attributes.get("property", "")),
+        named=ACCESSIBLE in _names(attributes.get("name", "")),
+        begins_item="itemscope" in attributes or "typeof" in attributes,
+        types=_names(attributes.get("itemtype", "")) | _names(attributes.get("typeof", "")),
+    )
+
+
+def _may_speak(raw: str) -> bool:
+    """Tell by its letters whether a tag (in lower case) can say anything about items."""
+    return (
+        "itemprop" in raw or "itemscope" in raw or "property" in raw or "typeof" in raw or ACCESSIBLE in raw
+    )
+
+
+def _declared(tag: Tag, form: _Form, item: _Item | None) -> Access | None:
+    """Return what a tag declares about the page that stands in an item; None when it is nothing."""
+    if not form.named and (ACCESSIBLE not in form.linked or (item is not None and not item.speaks)):
+        return None
+    return read_boolean(_value(tag, form.attributes))
+
+
+def _statement(tag: Tag, access: Access, item: _Item | None) -> AccessStatement:
+    return AccessStatement(
+        access=access,
+        carrier=Carrier.MICRODATA,
+        line=tag.line,
+        text=tag.text[tag.start : tag.end + 40][:SNIPPET].split("\n\n", 1)[0].strip(),
+        note="a declaration outside every item" if item is None else "",
+    )
+
+
+class _Elements:
+    """The elements that are open while a page is read, and the item that each stands in."""
+
+    __slots__ = ("_counts", "_open")
 
     def __init__(self) -> None:
         self._open: list[_Open] = []
         self._counts: dict[str, int] = {}
-        self._free = 0
 
     def _pop(self) -> None:
         self._counts[self._open.pop().name] -= 1
@@ -112,65 +161,57 @@ class _Reader:
                 self._pop()
             self._pop()
 
-    def enter(self, tag: Tag) -> AccessStatement | None:
-        """Take a start tag in, and return what it declares about the page."""
-        name = tag.name
+    def around(self, name: str) -> _Open:
+        """Return the element in which one of this name begins, once what it closes is closed."""
         if self._open and self._open[-1].name == name and name in _CLOSED_BY_NEXT:
             self._pop()
-        top = self._open[-1] if self._open else None
-        outer = top.item if top else None
-        beside = (top.beside if top else False) or name in _BESIDE_THE_PAGE
-        item = outer
-        statement = None
-        raw = tag.raw[:_SELDOM_LONGER].lower() if tag.end - tag.start < _SELDOM_LONGER else tag.raw.lower()
-        if any(word in raw for word in _ATTRIBUTES_OF_INTEREST):
-            attributes = tag.attributes()
-            linked = _names(attributes.get("itemprop", "")) | _names(attributes.get("property", ""))
-            named = _names(attributes.get("name", ""))
-            if ACCESSIBLE in linked or ACCESSIBLE in named:
-                statement = self._declared(tag, attributes, outer, named=ACCESSIBLE in named)
-            if "itemscope" in attributes or "typeof" in attributes:
-                types = _names(attributes.get("itemtype", "")) | _names(attributes.get("typeof", ""))
-                item = _begin_item(outer, beside=beside, linked=linked, types=types)
-        if name not in VOID and not tag.raw.endswith("/>"):
-            self._open.append(_Open(name=name, item=item, beside=beside))
-            self._counts[name] = self._counts.get(name, 0) + 1
-        return statement
+        return self._open[-1] if self._open else _NOWHERE
 
-    def _declared(
-        self, tag: Tag, attributes: Mapping[str, str], item: _Item | None, *, named: bool
-    ) -> AccessStatement | None:
-        if item is not None and not item.speaks and not named:
-            return None
-        access = read_boolean(_value(tag, attributes))
-        if access is None:
-            return None
-        if access is Access.FREE:
-            self._free += 1
-            if self._free > _REPORTED:
-                return None
-        return AccessStatement(
-            access=access,
-            carrier=Carrier.MICRODATA,
-            line=tag.line,
-            text=tag.text[tag.start : tag.end + 40][:SNIPPET].split("\n\n", 1)[0].strip(),
-            note="a declaration outside every item" if item is None else "",
-        )
+    def push(self, element: _Open) -> None:
+        """Open an element."""
+        self._open.append(element)
+        self._counts[element.name] = self._counts.get(element.name, 0) + 1
 
 
-def find_in_tags(tags: Sequence[Tag]) -> Iterator[AccessStatement]:
-    """Yield what microdata and RDFa say about the page, in the order of the page.
+_NOWHERE = _Open(name="", item=None, beside=False)
+
+
+def find_in_tags(page: Page) -> tuple[tuple[AccessStatement, ...], int]:
+    """Return what microdata and RDFa say about the page, in its order, and the offset where reading stopped.
 
     Behind `_REPORTED` restrictions there is nothing more to learn: the page is restricted. A permission
-    says nothing more either when it is said once more.
+    says nothing more either when it is said once more. Behind `_FORMS` forms of tags that speak of items the
+    page is left to be searched as text.
     """
-    reader = _Reader()
-    reported = 0
-    for tag in tags:
-        if tag.closing:
-            reader.close(tag.name)
-        elif (statement := reader.enter(tag)) is not None:
-            yield statement
-            reported += statement.restricts
-            if reported == _REPORTED:
-                return
+    text, lowered, allowance = page.text, page.lowered, Allowance(_FORMS)
+    elements, forms = _Elements(), dict[str, _Form]()
+    found: list[AccessStatement] = []
+    free = restricting = 0
+    for tag in page.tags:
+        _, name, closing, start, end, _ = tag
+        if closing:
+            elements.close(name)
+            continue
+        _, item, beside = elements.around(name)
+        beside = beside or name in _BESIDE_THE_PAGE
+        outer = item
+        raw = lowered[start:end]
+        if _may_speak(raw):
+            raw = text[start:end]
+            if not allowance.knows(raw):
+                if not allowance.takes(raw):
+                    return tuple(found), start
+                forms[raw] = _read_form(tag)
+            form = forms[raw]
+            access = _declared(tag, form, outer)
+            free += access is Access.FREE
+            if access is not None and (access is not Access.FREE or free <= _REPORTED):
+                found.append(_statement(tag, access, outer))
+                restricting += found[-1].restricts
+                if restricting == _REPORTED:
+                    return tuple(found), page.unread_from
+            if form.begins_item:
+                item = _begin_item(outer, beside=beside, linked=form.linked, types=form.types)
+        if name not in VOID and not text.endswith("/>", start, end):
+            elements.push(_Open(name, item, beside))
+    return tuple(found), page.unread_from

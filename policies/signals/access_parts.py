@@ -13,18 +13,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from policies.signals.access_jsonld import (
-    PARSED_CHARACTERS,
-    PARSED_SCRIPTS,
-    Members,
-    names_property,
-    parse_documents,
-    read_value,
-)
+from policies.signals.access_jsonld import Members, json_ld_scripts, read_value
 from policies.signals.access_scope import local_name
 from policies.signals.access_statement import Access
 from policies.signals.page_markers import ACCESSIBLE
 from policies.signals.page_markup import VOID
+from policies.signals.page_opened import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +29,9 @@ if TYPE_CHECKING:
 _JSON_LD = "ld+json"
 _CLASS = re.compile(r"\.(-?[A-Za-z_][A-Za-z0-9_-]{0,100})")
 _SELECTORS = 20
+# Works of one page, and forms of tags that may name a class, that are looked at; more cannot be told apart.
+_WORKS = 1_000
+_FORMS = 4_000
 # A copy of what is closed may stand here; none of it is text of the page.
 _COPIES = frozenset(("script", "template", "noscript"))
 
@@ -111,20 +108,21 @@ def find_closed_parts(page: Page) -> ClosedParts | None:
     The caller compares `statements` with all restrictions of the page: one more closes the whole of it.
     """
     found: list[ClosedParts] = []
-    characters = scripts = 0
-    for tag in page.tags:
-        if tag.name != "script" or tag.closing or _JSON_LD not in tag.attributes().get("type", "").lower():
+    works = 0
+    parsed: dict[str, list[Json] | None] = {}
+    for script in page.once(json_ld_scripts):
+        if _JSON_LD not in script.kind:
             continue
-        if not names_property(tag.text, tag.end, tag.content_end):
-            continue
-        characters += tag.content_end - tag.end
-        scripts += 1
-        if characters > PARSED_CHARACTERS or scripts > PARSED_SCRIPTS:
+        if script.beyond:
             return None  # what is not parsed closes the whole page
-        parsed = parse_documents(tag.content)
-        if parsed is None or parsed[1]:
-            continue
-        found += [parts for work in _works(parsed[0]) if (parts := _parts_of(work)) is not None]
+        if not script.again:
+            parsed[script.tag.content] = None if script.note else script.documents
+        for work in _works(parsed.get(script.tag.content) or []):
+            works += 1
+            if works > _WORKS:
+                return None
+            if (parts := _parts_of(work)) is not None:
+                found.append(parts)
     classes = tuple(dict.fromkeys(name for parts in found for name in parts.classes))
     if not classes or len(classes) > _SELECTORS:
         return None
@@ -157,19 +155,40 @@ def without_closed_parts(page: Page, parts: ClosedParts) -> str | None:
     """
     if page.unread_from < len(page.text):
         return None
-    wanted, seen = frozenset(parts.classes), set[str]()
+    named_at = _classes_at(page, frozenset(parts.classes))
+    if named_at is None:
+        return None
+    seen = set[str]()
     pieces: list[str] = []
     position = number = 0
     while number < len(page.tags):
         tag = page.tags[number]
-        named: frozenset[str] = frozenset()
-        if not tag.closing and "class" in tag.raw.lower():
-            named = wanted.intersection(tag.attributes().get("class", "").split())
+        named = named_at.get(number)
         if tag.closing or not (named or tag.name in _COPIES):
             number += 1
             continue
-        seen.update(named)
+        seen.update(named or ())
         pieces.append(page.text[position : tag.start])
         position, number = _end_of(page, number)
     pieces.append(page.text[position:])
-    return "".join(pieces) if seen == wanted else None
+    return "".join(pieces) if seen == set(parts.classes) else None
+
+
+def _classes_at(page: Page, wanted: frozenset[str]) -> dict[int, frozenset[str]] | None:
+    """Return which of these classes each tag names, by number; None where that are too many to be told."""
+    allowance = Allowance(_FORMS)
+    forms: dict[str, frozenset[str]] = {}
+    found: dict[int, frozenset[str]] = {}
+    numbers = {number for word in {*map(str.lower, wanted), "&"} for number in page.numbers_naming(word)}
+    for number in sorted(numbers):
+        tag = page.tags[number]
+        raw = tag.raw
+        if tag.closing or "class" not in raw.lower():
+            continue
+        if not allowance.knows(raw):
+            if not allowance.takes(raw):
+                return None
+            forms[raw] = wanted.intersection(tag.attributes().get("class", "").split())
+        if forms[raw]:
+            found[number] = forms[raw]
+    return found

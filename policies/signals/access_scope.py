@@ -2,10 +2,12 @@
 
 Tables only, from https://schema.org (properties and types) and from what publishers write. A name that is not
 listed here counts as speaking about the page: not knowing a relation must not lift a restriction.
-Imports nothing.
+Imports the standard library only.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 # Properties that point at other works: teasers, references, the subject of a review.
 _OTHER_WORKS = frozenset(
@@ -107,9 +109,18 @@ _WORK_ENDINGS = ("article", "posting", "review", "recipe")
 
 def local_name(name: str) -> str:
     """Return a property or type without its vocabulary, lower case: `https://schema.org/Event` is `event`."""
+    return _remembered(name) if len(name) < _REMEMBERED_BELOW else _without_vocabulary(name)
+
+
+def _without_vocabulary(name: str) -> str:
     for mark in ("/", "#", ":"):
         name = name.rpartition(mark)[2]
     return name.strip().lower()
+
+
+# A page says the same few names again and again.
+_REMEMBERED_BELOW = 100
+_remembered = lru_cache(maxsize=512)(_without_vocabulary)
 
 
 def leads_away(properties: frozenset[str]) -> bool:

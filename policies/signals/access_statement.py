@@ -100,9 +100,12 @@ def read_following_word(text: str, position: int) -> str:
 
 def snippet_around(text: str, position: int) -> str:
     """Return the raw line of a position, or the part of a long line around it, at most 500 characters."""
-    begin = text.rfind("\n", 0, position) + 1
-    end = text.find("\n", position)
-    end = len(text) if end < 0 else end
+    # A line may be a megabyte; where its ends are matters only when they are near.
+    begin = text.rfind("\n", max(0, position - SNIPPET), position) + 1
+    if not begin and position > SNIPPET:
+        begin = position - SNIPPET
+    end = text.find("\n", position, position + SNIPPET)
+    end = min(len(text), position + SNIPPET) if end < 0 else end
     if end - begin > SNIPPET:
         begin = max(begin, position - _BEFORE)
         end = min(end, begin + SNIPPET)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from policies.signals.page_markup import VOID
+from policies.signals.page_opened import Allowance
 from policies.signals.page_text import line_at
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ RSL_MARKER = b"rsl+xml"
 FEED_MARKER = b"rslstandard.org/rsl"
 #: Licences that are followed for one place; further ones make the terms unknown.
 MOST_LICENCES = 8
+#: Elements of one page that mention a licence and are looked at; further ones make the terms unknown.
+MOST_FORMS = 500
 
 _TEXT = 500
 _HEADER_LIMIT = 16_384
@@ -128,24 +130,44 @@ def _is_rsl(kind: str) -> bool:
 def links_of_page(tags: Iterable[Tag], url: str) -> tuple[LicenceLink, ...]:
     """Return the RSL licences that a page names or holds; `url` is the page's address.
 
-    A `base` element counts from where it stands, as browsers have it for the first one.
+    A `base` element counts from where it stands, as browsers have it for the first one. Of a page with more
+    than `MOST_FORMS` elements that mention a licence the terms are unknown.
     """
-    base, based = url, False
+    base, based, allowance = url, False, Allowance(MOST_FORMS)
     found: list[LicenceLink] = []
     for tag in tags:
-        if tag.closing or (tag.name not in VOID and tag.name != "script"):
+        name = tag.name
+        if (name != "link" and name != "script" and name != "base") or tag.closing:  # noqa: PLR1714 - quicker
             continue
-        if tag.name == "base" and not based:
-            href = tag.attributes().get("href")
-            if href:
-                base, based = _address(href, url)[0] or url, True
-        elif tag.name == "link" or (tag.name == "script" and RSL_TYPE in tag.raw.lower()):
-            link = _link_of_tag(tag, base)
-            if link is not None:
-                found.append(link)
-                if len(found) > MOST_LICENCES:  # one more than is followed says that there are more
-                    break
+        raw = tag.raw
+        if name == "base":
+            if not based and not allowance.knows(raw) and allowance.takes(raw):
+                href = tag.attributes().get("href")
+                if href:
+                    base, based = _address(href, url)[0] or url, True
+            continue
+        # What a page names again from the same base it names in vain; an inline document differs each time.
+        form = raw if name == "script" else f"{based} {raw}"
+        if not _may_name_a_licence(name, raw.lower()) or (name == "link" and allowance.knows(form)):
+            continue
+        if not allowance.knows(form) and not allowance.takes(form):
+            words = f"more than {MOST_FORMS} elements mention a licence: not all of them are read"
+            place = Place.SCRIPT if name == "script" else Place.LINK_ELEMENT
+            found.append(LicenceLink(place=place, url="", line=tag.line, text=raw[:_TEXT], problem=words))
+            break
+        link = _link_of_tag(tag, base)
+        if link is not None:
+            found.append(link)
+            if len(found) > MOST_LICENCES:  # one more than is followed says that there are more
+                break
     return tuple(found)
+
+
+def _may_name_a_licence(name: str, raw: str) -> bool:
+    """Tell by its letters whether a tag (in lower case) can name or hold a licence."""
+    if name == "script":
+        return RSL_TYPE in raw
+    return ("license" in raw and RSL_TYPE in raw) or "&" in raw
 
 
 def _link_of_tag(tag: Tag, base: str) -> LicenceLink | None:
@@ -172,7 +194,7 @@ def _links_of_feed(response: ResponseFacts) -> tuple[LicenceLink, ...]:
 
 def _behind_the_budget(page: Page) -> tuple[LicenceLink, ...]:
     """Return that the part of a page whose tags were not read mentions a licence: its terms are unknown."""
-    at = page.text.lower().find(RSL_MARKER.decode(), page.unread_from)
+    at = page.lowered.find(RSL_MARKER.decode(), page.unread_from)
     if at < 0:
         return ()
     words = "an RSL licence is mentioned behind the part of the page that is read"
@@ -198,7 +220,7 @@ def links_of_response(response: ResponseFacts, page: Page | None) -> tuple[Licen
     ]
     if page is not None and page.markers.licence:
         found += links_of_page(page.tags, response.url)
-        if page.unread_from < len(page.text):
+        if not page.is_read:
             found += _behind_the_budget(page)
     elif page is None and response.body:
         found += _links_of_feed(response)

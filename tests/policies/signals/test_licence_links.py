@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from policies.facts import ResponseFacts
 from policies.signals.licence_links import (
+    MOST_FORMS,
     MOST_LICENCES,
     Place,
     licence_of_line,
@@ -81,7 +82,26 @@ def test_a_link_without_address_makes_the_terms_unknown():
 
 
 def test_one_licence_more_than_the_bound_is_handed_on_so_that_terms_are_known_to_be_unknown():
-    assert len(page('<link rel="license" type="application/rsl+xml" href="l">' * 50)) == MOST_LICENCES + 1
+    many = "".join(
+        f'<link rel="license" type="application/rsl+xml" href="l{number}">' for number in range(50)
+    )
+    assert len(page(many)) == MOST_LICENCES + 1
+
+
+def test_a_licence_behind_many_namings_of_another_one_is_found():
+    again = '<link rel="license" type="application/rsl+xml" href="a">' * 50
+    found = page(again + '<link rel="license" type="application/rsl+xml" href="b">')
+    assert [one.url for one in found] == ["https://a.example/d/a", "https://a.example/d/b"]
+
+
+def test_more_mentions_of_a_licence_than_are_looked_at_leave_the_terms_unknown():
+    mentions = "".join(
+        f'<link title="license {n}" rel="x" type="application/rsl+xml" href="l">' for n in range(MOST_FORMS)
+    )
+    assert page(mentions) == ()
+    assert [
+        bool(one.problem) for one in page(mentions + '<link rel="license next" type="application/rsl+xml">')
+    ] == [True]
     assert len(links_of_header(", ".join([f"<l>; {RSL}"] * 50), PAGE)) == MOST_LICENCES + 1
 
 
