@@ -36,6 +36,7 @@ _EARLY = LEAD + 0.05  # the rules are asked, and their answer written, before th
 
 _TRUSTED_TIMES = 3  # that a request comes back before its origin is left for a while
 _LONGEST_PATIENCE = 5.0
+_MOST_CAME_BACK = 10_000
 
 
 class Taker(Protocol):
@@ -71,7 +72,8 @@ class Gate:
         self._unready: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = BLOCKED
-        self._came_back: dict[str, tuple[int, float]] = {}  # how often since the last turn, and when
+        # How often since the last turn, and when.
+        self._came_back: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self.room = WaitingRoom(is_closing=lambda: self.is_closing, excess=self._excess, entered=self.wake)
         self.use(pacer)
 
@@ -256,6 +258,9 @@ class Gate:
         key = self._taken[request][0]
         times, _ = self._came_back.get(key, (0, 0.0))
         self._came_back[key] = (times + 1, asyncio.get_running_loop().time())
+        self._came_back.move_to_end(key)
+        if len(self._came_back) > _MOST_CAME_BACK:  # of origins that never had a turn again
+            self._came_back.popitem(last=False)
         return request
 
     def _patience(self, key: str) -> float:

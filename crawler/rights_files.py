@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from blocklists.host import split_origin
+from crawler.remembered import Remembered
 from crawler.site_fetch import Manner, SharedAsks, SiteFetch
 from policies.precedence import Effect, Row
 from policies.rules.ai_txt import AiTxtReading
@@ -54,6 +55,8 @@ LARGEST_DOWNLOAD = 2 * 1024 * 1024
 REMEMBERED_FILES = 20_000
 REMEMBERED_ORIGINS = 10_000
 REMEMBERED_LICENCES = 4_096
+REMEMBERED_OCTETS = 64 * 1024 * 1024
+"""Octets of the files in each of the three memories below, which mostly are the same files."""
 # Addresses of licences that the pages of one origin may send us to: a site that names another one on every
 # page must not make us ask somebody else for each of them.
 MOST_NAMED_BY_PAGES = 256
@@ -118,12 +121,24 @@ class RightsFiles:
             stats="sekisho/rights_files",
         )
         self._fetch = SiteFetch(crawler, checkpoint, manner)
-        self._files: OrderedDict[tuple[Family, str], RightsFile] = OrderedDict()
+        self._files: Remembered[tuple[Family, str], RightsFile] = Remembered(
+            most=REMEMBERED_FILES,
+            most_octets=REMEMBERED_OCTETS,
+            octets_of=lambda file: len(file.body),
+        )
         self._asking: SharedAsks[tuple[Family, str], RightsFile] = SharedAsks()
-        self._read: OrderedDict[tuple[LicenceLink, int], RslReading] = OrderedDict()
+        self._read: Remembered[tuple[LicenceLink, int], RslReading] = Remembered(
+            most=REMEMBERED_LICENCES,
+            most_octets=REMEMBERED_OCTETS,
+            octets_of=lambda read: len(read.file.body) if read.file else 0,
+        )
         self._licences: OrderedDict[tuple[int, ...], Licences] = OrderedDict()
         self._named: OrderedDict[tuple[str, str, int] | None, set[str]] = OrderedDict()
-        self._known: OrderedDict[Origin, tuple[SiteRobots, SiteRights]] = OrderedDict()
+        self._known: Remembered[Origin, tuple[SiteRobots, SiteRights]] = Remembered(
+            most=REMEMBERED_ORIGINS,
+            most_octets=REMEMBERED_OCTETS,
+            octets_of=lambda known: sum(len(file.body) for file in known[1].files),
+        )
         self._gathering: SharedAsks[Origin, SiteRights] = SharedAsks()
 
     def __len__(self) -> int:
@@ -176,8 +191,9 @@ class RightsFiles:
         key = (link, id(file))
         known = self._read.get(key)
         if known is None or known.file is not file:
-            known = self._read[key] = read_licence(link, file)
-        _remember(self._read, key, REMEMBERED_LICENCES)
+            known = read_licence(link, file)
+            self._read.keep(key, known)
+        self._read.use(key)
         return known
 
     def _judging(self, readings: Sequence[RslReading]) -> Licences:
@@ -230,8 +246,7 @@ class RightsFiles:
             licences=licences,
             expires_at=min((file.expires_at for file in files), default=lasting),
         )
-        self._known[origin] = (robots, found)
-        _remember(self._known, origin, REMEMBERED_ORIGINS)
+        self._known.keep(origin, (robots, found))
         return found
 
     def _longest_us(self) -> int:
@@ -262,7 +277,7 @@ class RightsFiles:
         key = (family, url)
         known = self._files.get(key)
         if known is not None and self._checkpoint.clock.now_us() < known.expires_at:
-            self._files.move_to_end(key)
+            self._files.use(key)
             return known
         return await self._asking.get(key, lambda: self._obtain(family, url, parent))
 
@@ -282,8 +297,7 @@ class RightsFiles:
         if file.access is RightsAccess.UNOBTAINABLE:
             logger.warning("%s was not obtained: %s", url, file.problem)
             file = with_last_good_copy(file, self._files.get((family, url)), self._checkpoint.clock.now_us())
-        self._files[family, url] = file
-        _remember(self._files, (family, url), REMEMBERED_FILES)
+        self._files.keep((family, url), file)
         self._crawler.stats.inc_value(f"sekisho/rights_fetches/{family.value}/{file.access.value}")
         return file
 

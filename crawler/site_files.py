@@ -8,13 +8,13 @@ which a site states its rules are in `rights_files.py`.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scrapy import signals
 from scrapy.utils.misc import build_from_crawler, load_object
 
+from crawler.remembered import Remembered
 from crawler.site_fetch import Manner, SharedAsks, SiteFetch
 from policies.facts import RobotsAccess
 from policies.rules.robots import RobotsReadings, read_rules
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 # unpacks to more, counts as unreachable.
 LARGEST_DOWNLOAD = 16 * 1024 * 1024
 REMEMBERED_ORIGINS = 10_000
+REMEMBERED_OCTETS = 64 * 1024 * 1024
+"""Octets of all robots.txt together; what is read of them takes about ten times as much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,11 @@ class SiteFiles:
     def __init__(self, crawler: Crawler, checkpoint: Checkpoint) -> None:
         self._crawler = crawler
         self._checkpoint = checkpoint
-        self._known: OrderedDict[Origin, SiteRobots] = OrderedDict()
+        self._known: Remembered[Origin, SiteRobots] = Remembered(
+            most=REMEMBERED_ORIGINS,
+            most_octets=REMEMBERED_OCTETS,
+            octets_of=lambda known: len(known.file.body),
+        )
         self._asking: SharedAsks[Origin, SiteRobots] = SharedAsks()
         manner = Manner(
             kind=RequestKind.ROBOTS,
@@ -107,10 +113,7 @@ class SiteFiles:
             file = with_last_good(file, previous.file if previous else None, self._checkpoint.clock.now_us())
         readings = previous.readings.renewed(file) if previous else read_rules(file)
         found = SiteRobots(file=file, readings=readings)
-        self._known[origin] = found
-        self._known.move_to_end(origin)
-        if len(self._known) > REMEMBERED_ORIGINS:
-            self._known.popitem(last=False)
+        self._known.keep(origin, found)
         self._checkpoint.tally.robots_files += 1
         self._crawler.stats.inc_value(f"sekisho/robots_fetches/{file.access.value}")
         return found
