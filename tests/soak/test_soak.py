@@ -13,9 +13,10 @@ warm-up with the last:
 
 Warm-up is over when everything that fills has been full: each host has been met, with its robots.txt and its
 files of rights, in the first seconds; storms have come by, which make the largest crowd, in the first two
-minutes; every fourth page has a basis of its own, so that what is remembered of records (4,096 bases, 20,000
-digests) is full in four minutes at a hundred such pages a second; and Twisted has kept its first idle
-connections for as long as it does, 240 s. Shorter runs take a quarter of their time. Sealing comes after the last page and has a bound of its own.
+minutes; the first pages of each host, and every eighth after them, have a basis of their own, so that what is
+remembered of records (4,096 bases, 20,000 digests) is full after 22,000 pages and turns over from then on; and
+Twisted has kept its first idle connections for as long as it does, 240 s. Shorter runs take a quarter of their
+time, which must do for 22,000 pages. Sealing comes after the last page and has a bound of its own.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ SECONDS = float(os.environ.get("SEKISHO_SOAK_SECONDS", "3600"))
 WARM_UP_S = min(300.0, max(30.0, SECONDS / 4))
 HOSTS = 120
 FAULTY = 24  # the first of them
+FILLS = 230  # pages of a host after which what is remembered of records is full
 STORM_EVERY_S, STORM_S, STORM_HOSTS = 60.0, 4.0, 40
 LONGEST_SILENCE_S = 60.0
 ENDING_S = 120.0 + SECONDS / 10  # what is under way, and sealing a segment of millions of records
@@ -128,8 +130,9 @@ class FaultyWeb(Web):
         stormy = (self.last - self.begin) % STORM_EVERY_S < STORM_S and host < FAULTY + STORM_HOSTS
         if stormy:
             return Reply(503, (("Retry-After", "1"),), b"storm")
-        # Every fourth says something of its own, so that the basis of its record is no other's.
-        own = number // HOSTS % 4 == 0
+        # Some say something of their own, so that the basis of their record is no other's.
+        count = number // HOSTS
+        own = count < FILLS or not count % 8
         return page("calm " * 200, headers=(("Content-Usage", f"train-ai=y, n{number}=y"),) if own else ())
 
 
