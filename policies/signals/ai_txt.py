@@ -17,12 +17,18 @@ Never raises; linear in the octets for each address, up to the bound of robots.t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import compress, count
+from typing import TYPE_CHECKING
 
-from policies.signals.robots_agent import MAX_SEARCH
-from policies.signals.robots_lines import EXACT_FIELDS, Field, agent_name, read_lenient
+from policies.signals.robots_lines import Field, agent_name, read_bare, read_key
+from policies.signals.robots_match import TOO_COSTLY, CompiledRules
 from policies.signals.robots_octets import cut_to_limit, readable_octets, shown
-from policies.signals.robots_path import PathPattern, compile_pattern, judged_path
+from policies.signals.robots_path import compile_pattern, judged_path
+
+if TYPE_CHECKING:
+    from policies.signals.robots_lines import Key
+    from policies.signals.robots_match import Entry
 
 MOST_RULES = 5_000
 MOST_NAMES = 5_000
@@ -31,8 +37,10 @@ MOST_STRANGERS = 20_000
 _EVERYONE = "*"
 _TOKENS = 64  # whose rules are remembered for one file; the callers' own tokens are few
 _EXTENSION = re.compile(rb"\*?(\.[A-Za-z0-9]{1,20}(?:\.[A-Za-z0-9]{1,20})?)\$?")
+_BEGINNINGS = frozenset((b"/", b"*"))
+_COMMENT = ord("#")
 # Lines that robots.txt has beside rules: they count for its shape.
-_OTHER_KEYS = frozenset((b"sitemap", b"crawl-delay", b"host", b"user-agent", b"license"))
+_OTHER_KEYS = frozenset((b"sitemap", b"crawl-delay", b"host", b"license"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +54,54 @@ class AiTxtAnswer:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rule:
-    allow: bool
-    line: int
-    text: str
-    group: str
-    ending: str
-    pattern: PathPattern
-
-    def matches(self, path: str, bare: str) -> bool:
-        """Return whether the rule matches a path in normal form; `bare` is it in lower case without query."""
-        if self.ending and bare.endswith(self.ending):
-            return True
-        return not (self.ending and self.allow) and self.pattern.matches(path)
-
-
 @dataclass(slots=True)
 class _Group:
-    """One group while it is read: the tokens that it names with their spelling, and its rules."""
+    """One group: the tokens that it names, as they are spelt, and its rules: allow, value, line, raw line."""
 
-    names: dict[str, str]
-    rules: list[_Rule]
+    names: dict[str, bytes]
+    rules: list[tuple[bool, bytes, int, bytes]]
+
+
+def _rank(entry: Entry) -> tuple[int, bool, int]:
+    """Return what decides between two rules that match: the octets, then a refusal, then the earlier line."""
+    return compile_pattern(entry[1]).octets, entry[0], -entry[2]
+
+
+class _Rules:
+    """The rules of the groups that apply to one token; a refusal wins a tie."""
+
+    def __init__(self, groups: list[_Group], name: str) -> None:
+        self._groups = [group.names[name] for group in groups]
+        # Rules that name files by their ending, in lower case.
+        self._endings: dict[bytes, Entry] = {}
+        patterns: list[Entry] = []
+        for number, group in enumerate(groups):
+            for allow, value, line, raw in group.rules:
+                found = _EXTENSION.fullmatch(value)
+                written = value if value[:1] in _BEGINNINGS else b"*" + value if found else b"/" + value
+                entry = (not allow, written, line, raw, number)
+                if found:
+                    known = self._endings.get(found[1].lower())
+                    if known is None or _rank(entry) > _rank(known):
+                        self._endings[found[1].lower()] = entry
+                if not (found and allow):
+                    patterns.append(entry)
+        self._patterns = CompiledRules(patterns)
+
+    def judge(self, path: str) -> AiTxtAnswer:
+        """Return what the rules say of a path in normal form."""
+        pattern = self._patterns.decide(path)
+        if pattern is TOO_COSTLY:
+            return AiTxtAnswer(allowed=False, note="too many wildcards for so long a URL")
+        last = path.partition("?")[0].lower().encode("ascii").rsplit(b".", 2)
+        ends = (self._endings.get(b"." + b".".join(last[-count:])) for count in range(1, len(last)))
+        entry = max((one for one in (pattern, *ends) if one is not None), key=_rank, default=None)
+        if entry is None:
+            return AiTxtAnswer(allowed=True)
+        denies, _, line, raw, number = entry
+        return AiTxtAnswer(
+            allowed=not denies, line=line, text=shown(raw), group=shown(self._groups[number or 0])
+        )
 
 
 class AiTxt:
@@ -77,7 +111,7 @@ class AiTxt:
 
     def __init__(self, groups: list[_Group], problem: str) -> None:
         self._groups = groups
-        self._tokens: dict[str, tuple[list[_Rule], int]] = {}
+        self._tokens: dict[str, _Rules] = {}
         self.problem = problem
 
     @property
@@ -90,32 +124,19 @@ class AiTxt:
         path = judged_path(url)
         if path is None:
             return AiTxtAnswer(allowed=False, note="not an absolute http or https URL")
-        rules, wildcards = self._rules_for(token)
-        if wildcards * len(path) > MAX_SEARCH:
-            return AiTxtAnswer(allowed=False, note="too many wildcards for so long a URL")
-        bare = path.partition("?")[0].lower()
-        for rule in rules:
-            if rule.matches(path, bare):
-                return AiTxtAnswer(allowed=rule.allow, line=rule.line, text=rule.text, group=rule.group)
-        return AiTxtAnswer(allowed=True)
+        rules = self._tokens.get(token)
+        if rules is None:
+            if len(self._tokens) >= _TOKENS:
+                self._tokens.clear()
+            rules = self._tokens[token] = self._rules_for(token.lower())
+        return rules.judge(path)
 
-    def _rules_for(self, token: str) -> tuple[list[_Rule], int]:
-        """Return the rules of a token in the order in which they decide, and how many have a wildcard."""
-        known = self._tokens.get(token)
-        if known is not None:
-            return known
-        name = token.lower()
-        chosen = [group for group in self._groups if name in group.names]
-        if not chosen:
-            name = _EVERYONE
-            chosen = [group for group in self._groups if name in group.names]
-        rules = [replace(rule, group=group.names[name]) for group in chosen for rule in group.rules]
-        rules.sort(key=lambda rule: (-rule.pattern.octets, rule.allow))
-        wildcards = sum(rule.pattern.pieces is not None for rule in rules)
-        if len(self._tokens) >= _TOKENS:
-            self._tokens.clear()
-        made = self._tokens[token] = (rules, wildcards)
-        return made
+    def _rules_for(self, name: str) -> _Rules:
+        for wanted in (name, _EVERYONE):
+            chosen = [group for group in self._groups if wanted in group.names]
+            if chosen:
+                return _Rules(chosen, wanted)
+        return _Rules([], name)
 
 
 class _Reader:
@@ -131,19 +152,28 @@ class _Reader:
 
     def read(self, octets: bytes) -> None:
         """Read every line; what is beyond the bounds is counted and not kept."""
-        for number, raw in enumerate(octets.splitlines(), 1):
-            content = raw.partition(b"#")[0].strip()
-            if not content:
-                continue
-            key, colon, value = content.partition(b":")
-            kind = EXACT_FIELDS.get(key.rstrip().lower()) if colon else None
-            if kind is None:
-                kind, key, value = read_lenient(content)
-            if kind is Field.USER_AGENT:
-                self._agent(value)
-            elif kind in (Field.DISALLOW, Field.ALLOW):
-                self._rule(kind is Field.ALLOW, value.strip(), number, raw)
-            elif kind is Field.OTHER and key in _OTHER_KEYS:
+        keys: dict[bytes, Key] = {}
+        lines = octets.splitlines()
+        for number, raw in zip(compress(count(1), lines), filter(None, lines), strict=True):
+            written, colon, rest = raw.partition(b":")
+            key = keys.get(written) if colon else None
+            if key is None and colon and _COMMENT not in written:
+                key = keys[written] = read_key(written)
+            if key is None:
+                content = written.partition(b"#")[0].strip()
+                if not content:
+                    continue
+                field, value = read_bare(content)
+            elif key.name in _OTHER_KEYS:
+                field, value = Field.OTHER, b""
+            else:
+                rest = rest.partition(b"#")[0]
+                field, value = (key.field, rest.strip()) if key.exact else key.read(rest)
+            if field is Field.DISALLOW or field is Field.ALLOW:
+                self._rule(field is Field.ALLOW, value.strip(), number, raw)
+            elif field is Field.USER_AGENT:
+                self._agent(value.strip())
+            elif field is Field.OTHER and key is not None and key.name in _OTHER_KEYS:
                 self.records += 1
             else:
                 self.strangers += 1
@@ -156,9 +186,9 @@ class _Reader:
         if not self._open:
             self.groups.append(_Group({}, []))
             self._open = True
-        name = agent_name(value)
-        if name and self.names <= MOST_NAMES:
-            self.groups[-1].names.setdefault(name, shown(value.strip()))
+        name = agent_name(value) if self.names <= MOST_NAMES else ""
+        if name:
+            self.groups[-1].names.setdefault(name, value)
 
     def _rule(self, allow: bool, value: bytes, number: int, raw: bytes) -> None:
         self.records += 1
@@ -167,14 +197,8 @@ class _Reader:
         if not value or self.rules > MOST_RULES:
             return
         if not self.groups:
-            self.groups.append(_Group({_EVERYONE: ""}, []))
-        found = _EXTENSION.fullmatch(value)
-        ending = found[1].decode("ascii").lower() if found else ""
-        written = value if value.startswith((b"/", b"*")) else b"*" + value if ending else b"/" + value
-        pattern = compile_pattern(written)
-        self.groups[-1].rules.append(
-            _Rule(allow=allow, line=number, text=shown(raw), group="", ending=ending, pattern=pattern)
-        )
+            self.groups.append(_Group({_EVERYONE: b""}, []))
+        self.groups[-1].rules.append((allow, value, number, raw))
 
 
 def parse_ai_txt(body: bytes) -> AiTxt:
@@ -192,8 +216,7 @@ def parse_ai_txt(body: bytes) -> AiTxt:
     if not reader.rules or reader.strangers > reader.records:
         return AiTxt([], "another format than Spawning's ai.txt: no statement")
     if reader.rules > MOST_RULES or reader.names > MOST_NAMES:
-        everything = _Rule(allow=False, line=1, text="", group="", ending="", pattern=compile_pattern(b"/"))
         words = f"more than {MOST_RULES} rules or {MOST_NAMES} agents: read as refusing everything"
-        names = {name: "" for group in reader.groups for name in group.names} | {_EVERYONE: ""}
-        return AiTxt([_Group(names, [everything])], words)
+        names = {name: b"" for group in reader.groups for name in group.names} | {_EVERYONE: b""}
+        return AiTxt([_Group(names, [(False, b"/", 1, b"")])], words)
     return AiTxt(reader.groups, "")

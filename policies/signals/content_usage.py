@@ -11,7 +11,8 @@ stand before it: the longest path wins, identical paths combine to the most rest
 * a path whose line says nothing about a label leaves the word to a shorter path that does, because silence
   is no permission;
 * a line before any group refuses and does not permit;
-* behind the first `LINES_READ` lines of a token, refusals are recognised by their letters.
+* beyond `LINES_READ` different values or `OCTETS_READ` octets of a token, refusals are recognised by their
+  letters.
 
 Pure; never raises.
 """
@@ -19,17 +20,20 @@ Pure; never raises.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from policies.signals.group_lines import PathTable, lines_for, path_and_rest
+from policies.signals.group_lines import PathTable, path_and_rest, records_for
+from policies.signals.robots_octets import shown
 from policies.signals.statement import TEXT_LIMIT, Family, Problem, Source, Stance, Statement, combined
 from policies.signals.structured_field import parse_dictionary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from policies.signals.group_lines import GroupLine
     from policies.signals.robots import RobotsRules
+    from policies.signals.robots_match import Entry
 
 TRAIN_AI = "train-ai"
 SEARCH = "search"
@@ -37,7 +41,10 @@ SEARCH = "search"
 LABELS = frozenset((TRAIN_AI, SEARCH))
 FIELD = "content-usage"
 LINES_READ = 1_000
-"""Lines of one token that are parsed as structured fields; a site has a handful."""
+"""Different values of one token's lines that are parsed as structured fields; a site has a handful."""
+
+OCTETS_READ = 32_768
+"""Octets of those values, all together."""
 
 _STANCES = {"y": Stance.ALLOW, "n": Stance.DENY}
 # Other vocabularies whose words are met here. Never a statement, only a better remark.
@@ -105,89 +112,118 @@ def parse_usage_header(values: Iterable[str]) -> tuple[Statement, ...]:
     return parse_preference(octets, source=Source.HEADER, text=f"{FIELD}: {joined}"[:TEXT_LIMIT])
 
 
-class UsagePreferences:
-    """What the Content-Usage lines of one robots.txt say to one token, for each path.
+class _Said(NamedTuple):
+    """What one value says, without its place: all of it, and what is looked up by path, each with its table.
 
-    `statements` are all of them in order, for those who explain; `at` says what holds for one path.
+    There is a table for each label, and two for what says nothing and is shown all the same.
     """
 
-    __slots__ = ("_remarks", "_tables", "statements")
+    statements: tuple[Statement, ...]
+    held: tuple[tuple[str, bool, Statement], ...]
 
-    def __init__(self, entries: tuple[tuple[bytes, Statement], ...]) -> None:
-        self.statements = tuple(statement for _, statement in entries)
+
+_TABLES = (*sorted(LABELS), Problem.MALFORMED, Problem.UNKNOWN_LABEL)
+
+
+def _said(statements: tuple[Statement, ...]) -> _Said:
+    held: dict[str, Statement] = {}
+    for one in statements:
+        held.setdefault(one.problem if one.stance is Stance.UNKNOWN else one.use, one)
+    return _Said(statements, tuple((table, one.denies, one) for table, one in held.items()))
+
+
+def _placed(statement: Statement, line: int, raw: bytes) -> Statement:
+    return replace(statement, line=line, text=shown(raw))
+
+
+class UsagePreferences:
+    """What the Content-Usage lines of one robots.txt say to one token, for each path."""
+
+    __slots__ = ("_lines", "_tables")
+
+    def __init__(self, lines: list[tuple[bytes, int, bytes, _Said]]) -> None:
+        """Take the lines that say anything: path, line, raw line, and what it says."""
+        self._lines = {line: (raw, said) for _, line, raw, said in lines}
+        entries: dict[str, list[Entry]] = {table: [] for table in _TABLES}
+        for path, line, raw, said in lines:
+            for table, denies, _ in said.held:
+                entries[table].append((denies, path, line, raw, None))
         self._tables = tuple(
-            table
-            for label in sorted(LABELS)
-            if (
-                table := PathTable(
-                    entry
-                    for entry in entries
-                    if entry[1].use == label and entry[1].stance is not Stance.UNKNOWN
-                )
-            )
-        )
-        self._remarks = tuple(
-            PathTable(entry for entry in entries if entry[1].problem is problem)
-            for problem in (Problem.MALFORMED, Problem.UNKNOWN_LABEL)
+            PathTable(entries[table], partial(self._statement, table)) for table in _TABLES if entries[table]
         )
 
     def __bool__(self) -> bool:
         """Whether there is any statement at all."""
-        return bool(self.statements)
+        return bool(self._lines)
+
+    def _statement(self, table: str, entry: Entry) -> Statement:
+        _, _, line, raw, _ = entry
+        held = self._lines[line][1].held
+        return _placed(next(one for name, _, one in held if name == table), line, raw)
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """Every statement in order, for those who explain."""
+        return tuple(
+            _placed(one, line, raw) for line, (raw, said) in self._lines.items() for one in said.statements
+        )
 
     def at(self, path: str | None) -> tuple[Statement, ...]:
         """Return the statement of each label that holds for a path.
 
         One that could not be read follows, and one of an unknown label: neither says anything.
         """
-        tables = (*self._tables, *self._remarks)
-        return tuple(statement for table in tables if (statement := table.decide(path)) is not None)
+        return tuple(statement for table in self._tables if (statement := table.decide(path)) is not None)
 
 
-def _beyond(line: GroupLine, rest: bytes) -> tuple[Statement, ...]:
-    return tuple(
-        Statement(
-            family=Family.CONTENT_USAGE,
-            use=label.decode(),
-            stance=Stance.DENY,
-            source=Source.ROBOTS_TXT,
-            text=line.text,
-            line=line.line,
-            problem=Problem.BEYOND_LIMIT,
-        )
-        for label in dict.fromkeys(_REFUSAL.findall(rest))
+def _refusal(label: str, problem: Problem, detail: str = "") -> Statement:
+    return Statement(
+        family=Family.CONTENT_USAGE,
+        use=label,
+        stance=Stance.DENY,
+        source=Source.ROBOTS_TXT,
+        problem=problem,
+        detail=detail,
     )
 
 
-def _of_line(line: GroupLine, rest: bytes, *, read: bool) -> tuple[Statement, ...]:
-    if not read:
-        return _beyond(line, rest)
-    said = parse_preference(rest, source=Source.ROBOTS_TXT, text=line.text, line=line.line)
-    if not line.before_groups:
-        return said
-    return tuple(
-        Statement(
-            family=statement.family,
-            use=statement.use,
-            stance=Stance.DENY,
-            source=statement.source,
-            text=statement.text,
-            line=statement.line,
-            problem=Problem.MISPLACED,
-            detail="before any User-agent line",
+def _beyond(value: bytes) -> _Said:
+    """Return the refusals of a value, recognised by their letters."""
+    labels = dict.fromkeys(_REFUSAL.findall(value))
+    return _said(tuple(_refusal(label.decode(), Problem.BEYOND_LIMIT) for label in labels))
+
+
+def _before_groups(said: _Said) -> _Said:
+    """Return what a value says that belongs to nobody: its refusals."""
+    return _said(
+        tuple(
+            _refusal(one.use, Problem.MISPLACED, "before any User-agent line")
+            for one in said.statements
+            if one.denies
         )
-        for statement in said
-        if statement.denies
     )
 
 
 def read_usage_preferences(rules: RobotsRules, token: str) -> UsagePreferences:
     """Return what a robots.txt prefers of one token."""
-    entries: list[tuple[bytes, Statement]] = []
-    for number, line in enumerate(lines_for(rules, token, FIELD)):
-        path, rest = path_and_rest(line.value)
-        entries += [(path, statement) for statement in _of_line(line, rest, read=number < LINES_READ)]
-    return UsagePreferences(tuple(entries))
+    lines: list[tuple[bytes, int, bytes, _Said]] = []
+    read: dict[tuple[bytes, bool], _Said] = {}
+    repeated: set[tuple[bytes, int | None]] = set()
+    octets = 0
+    for _, value, line, raw, group in records_for(rules, token, FIELD):
+        if (value, group) in repeated:
+            continue
+        repeated.add((value, group))
+        path, rest = path_and_rest(value)
+        said = read.get((rest, group is None))
+        if said is None:
+            octets += len(rest)
+            full = len(read) < LINES_READ and octets <= OCTETS_READ
+            said = _said(parse_preference(rest, source=Source.ROBOTS_TXT)) if full else _beyond(rest)
+            said = read[rest, group is None] = _before_groups(said) if full and group is None else said
+        if said.statements:
+            lines.append((path, line, raw, said))
+    return UsagePreferences(lines)
 
 
 def stance_on(label: str, statements: Iterable[Statement]) -> Stance:

@@ -9,19 +9,24 @@ Pure; linear; never raises.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from policies.signals.robots_agent import CompiledRules, WrittenRule
 from policies.signals.robots_lines import is_token
+from policies.signals.robots_match import TOO_COSTLY, CompiledRules
 from policies.signals.robots_octets import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from policies.signals.robots import RobotsRules
+    from policies.signals.robots_groups import Record
+    from policies.signals.robots_match import Entry
     from policies.signals.statement import Statement
 
 _BLANKS = b" \t"
+_TAB = ord("\t")
+_PATH = re.compile(rb"(/[^ \t]*)[ \t]*")
 
 
 class GroupLine(NamedTuple):
@@ -50,61 +55,57 @@ def lines_for(rules: RobotsRules, token: str, *keys: str) -> tuple[GroupLine, ..
     None of a file that could not be read: there the robots rule refuses everything. Of lines that repeat
     one another word for word only the first of a group is returned.
     """
-    if rules.problem:
-        return ()
-    entries = rules.other_lines(*keys)
-    if not entries:
-        return ()
-    groups = {None, *rules.groups_for(token)}
     found: dict[tuple[bytes, bytes, int | None], GroupLine] = {}
-    for entry in entries:
-        key, value, _, _, group = entry
-        if group in groups and (key, value, group) not in found:
-            found[key, value, group] = GroupLine(*entry)
+    for record in records_for(rules, token, *keys):
+        key, value, line, raw, group = record
+        if (key, value, group) not in found:
+            found[key, value, group] = GroupLine(key, value, line, raw, group)
     return tuple(found.values())
+
+
+def records_for(rules: RobotsRules, token: str, *keys: str) -> list[Record]:
+    """Return what `lines_for` does, repeats included, without an object for each."""
+    entries = [] if rules.problem else rules.other_lines(*keys)
+    if not entries:
+        return []
+    groups = {None, *rules.groups_for(token)}
+    return [entry for entry in entries if entry[4] in groups]
 
 
 def names_token(rules: RobotsRules, token: str) -> bool:
     """Return whether a group names the token itself, rather than everybody."""
-    return is_token(token) and token.lower() in rules.named_tokens
+    return is_token(token) and rules.names(token)
 
 
 def path_and_rest(value: bytes) -> tuple[bytes, bytes]:
     """Return the path at the beginning of a value (`/` when there is none) and what follows it."""
-    if value[:1] != b"/":
-        return b"/", value
-    for index, octet in enumerate(value):
-        if octet in _BLANKS:
-            return value[:index], value[index:].lstrip(_BLANKS)
-    return value, b""
+    path, blank, rest = value.partition(b" ")
+    if blank and path[:1] == b"/" and _TAB not in path:
+        return path, rest.lstrip(_BLANKS)
+    found = _PATH.match(value)
+    return (found[1], value[found.end() :]) if found else (b"/", value)
 
 
 class PathTable:
     """Statements by path: which one decides on a path. The longest path wins, and a refusal wins a tie.
 
     The matching is that of rules; they let the permission win a tie, so what refuses is entered as what
-    wins. `Statement.detail` of what is entered plays no part; the path is given beside it.
+    wins. A statement is made when it is first asked for, because a hostile file has tens of thousands of
+    lines and a question concerns one of them; the same line always gives the same object.
     """
 
-    __slots__ = ("_by_line", "_refusal", "_rules")
+    __slots__ = ("_entries", "_made", "_make", "_rules")
 
-    def __init__(self, entries: Iterable[tuple[bytes, Statement]]) -> None:
-        written: list[WrittenRule] = []
-        self._by_line: list[Statement] = []
-        self._refusal: Statement | None = None
-        for path, statement in entries:
-            if statement.denies and self._refusal is None:
-                self._refusal = statement
-            number = len(self._by_line)
-            self._by_line.append(statement)
-            written.append(
-                WrittenRule(allow=statement.denies, value=path, line=number, raw=b"", group="", group_line=0)
-            )
-        self._rules = CompiledRules(written)
+    def __init__(self, entries: Iterable[Entry], make: Callable[[Entry], Statement]) -> None:
+        """Take one entry a line: whether it refuses, its path, its line, the raw line, its group or None."""
+        self._entries = list(entries)
+        self._make = make
+        self._made: dict[int, Statement] = {}
+        self._rules = CompiledRules(self._entries)
 
     def __bool__(self) -> bool:
         """Whether anything was entered."""
-        return bool(self._by_line)
+        return bool(self._entries)
 
     def decide(self, path: str | None) -> Statement | None:
         """Return the statement for a path in normal form (`judged_path`), or None.
@@ -112,9 +113,13 @@ class PathTable:
         None for a path means that the address could not be read: any refusal holds then, and so it does
         where deciding would cost too much.
         """
-        if not self._by_line:
-            return None
-        if path is None or self._rules.is_too_costly(path):
-            return self._refusal
-        rule = self._rules.decide(path)
-        return self._by_line[rule.line] if rule else None
+        entry = TOO_COSTLY if path is None else self._rules.decide(path)
+        if entry is TOO_COSTLY:
+            entry = next((one for one in self._entries if one[0]), None)
+        return None if entry is None else self._statement(entry)
+
+    def _statement(self, entry: Entry) -> Statement:
+        made = self._made.get(entry[2])
+        if made is None:
+            made = self._made[entry[2]] = self._make(entry)
+        return made

@@ -98,18 +98,16 @@ def read_peer_blocks(rules: RobotsRules, token: str, agents: Iterable[AiAgent]) 
     """Return what a robots.txt says to the AI agents that it names; nothing where it names `token` itself."""
     if rules.problem or names_token(rules, token):
         return PeerBlocks(())
-    names = rules.named_tokens
-    written = {name.lower() for name in rules.agents}
     shared: dict[tuple[int, ...], tuple[AgentRules, list[AiAgent]]] = {}
     for agent in agents:
-        name = agent.token.lower()
         if is_token(agent.token):
-            found = rules.for_agent(agent.token) if name in names else None
-            key = rules.groups_for(agent.token) if found else ()
-        else:
-            # A name that is no product token is compared as written: `Kangaroo Bot`, `AI2Bot`.
-            found = rules.as_written(agent.token) if name in written else None
-            key = (-1 - len(shared),)
-        if found is not None:
-            shared.setdefault(key, (found, []))[1].append(agent)
+            if not rules.names(agent.token):
+                continue
+            key = rules.groups_for(agent.token)
+            if key not in shared:
+                shared[key] = rules.for_agent(agent.token), []
+            shared[key][1].append(agent)
+        # A name that is no product token is compared as written: `Kangaroo Bot`, `AI2Bot`.
+        elif found := rules.as_written(agent.token):
+            shared[-1 - len(shared),] = found, [agent]
     return PeerBlocks(tuple((found, tuple(listed)) for found, listed in shared.values()))

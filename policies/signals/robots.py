@@ -21,12 +21,19 @@ for. It reads no clock and no network, and it does not know what asking for the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import chain, islice, starmap
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
-from policies.signals.robots_agent import AgentRules, CompiledRules, CrawlDelay, RobotsAnswer, WrittenRule
-from policies.signals.robots_groups import GroupReader, IgnoredLine
-from policies.signals.robots_lines import SITEMAP_KEYS, agent_name, crawl_delay_seconds, is_token
+from policies.signals.robots_agent import AgentRules, CrawlDelay, RobotsAnswer
+from policies.signals.robots_groups import IGNORED_LIMIT, GroupReader, IgnoredLine
+from policies.signals.robots_lines import SITEMAP_KEYS, is_token
+from policies.signals.robots_match import CompiledRules
 from policies.signals.robots_octets import MAX_BYTES, cut_to_limit, readable_octets, shown
+
+if TYPE_CHECKING:
+    from policies.signals.robots_agent import Named
+    from policies.signals.robots_groups import Record
 
 __all__ = [
     "MAX_BYTES",
@@ -45,8 +52,7 @@ _TOKENS_LIMIT = 256
 _EVERYONE = "*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RobotsRecord:
+class RobotsRecord(NamedTuple):
     """A line with a field name that is neither User-agent, Allow nor Disallow, as it was written.
 
     `key` is in lower case, `value` without comment and outer blanks; `line` counts from 1; `group` is the
@@ -65,82 +71,77 @@ class RobotsRules:
 
     `problem` is not empty when the octets could not be read at all: the caller must then treat the file as
     unreachable, and until it does every answer is a refusal. `octets` is the single-octet text that was
-    read, `truncated` says that the limit cut it; `ignored` holds the first ignored lines.
+    read, `truncated` says that the limit cut it.
     """
 
     __slots__ = (
-        "_by_name",
         "_compiled",
-        "_groups",
-        "_others",
+        "_reader",
         "_tokens",
-        "ignored",
-        "ignored_count",
         "octets",
         "problem",
         "truncated",
     )
 
     def __init__(self, *, octets: bytes, problem: str, truncated: bool) -> None:
-        reader = GroupReader()
-        unread = reader.read(octets)
+        self._reader = GroupReader()
+        unread = self._reader.read(octets)
         self.octets = octets
         self.problem = problem or unread
         self.truncated = truncated
-        self.ignored = tuple(reader.ignored)
-        self.ignored_count = reader.ignored_count
-        self._groups = reader.groups
-        self._others = reader.others
-        self._by_name: dict[str, dict[int, tuple[bytes, int]]] | None = None
         self._tokens: dict[str, AgentRules] = {}
-        self._compiled: dict[tuple[tuple[int, int], ...], CompiledRules] = {}
+        self._compiled: dict[tuple[int, ...], CompiledRules] = {}
 
     @property
     def group_count(self) -> int:
         """The number of groups in the file, before merging."""
-        return len(self._groups)
+        return self._reader.group_count
 
     @property
     def rule_count(self) -> int:
         """The number of readable Allow and Disallow lines that stand in a group."""
-        return sum(len(group.rules) for group in self._groups)
+        return sum(1 for group in range(self.group_count) for _ in self._reader.rules(group))
+
+    @property
+    def ignored(self) -> tuple[IgnoredLine, ...]:
+        """The first lines that say nothing, with the reason."""
+        return tuple(islice(self._reader.ignored(), IGNORED_LIMIT))
+
+    @property
+    def ignored_count(self) -> int:
+        """The number of lines that say nothing; blank ones and comments are not counted."""
+        return sum(1 for _ in self._reader.ignored())
 
     @property
     def agents(self) -> tuple[str, ...]:
         """Every User-agent value as written, in order."""
-        return tuple(shown(value) for group in self._groups for value, _ in group.agents)
+        return tuple(shown(value) for value, _, _ in self._reader.agents())
 
-    def other_lines(self, *keys: str) -> list[tuple[bytes, bytes, int, bytes, int | None]]:
+    def other_lines(self, *keys: str) -> list[Record]:
         """Return key, value, line, raw line and group of the other records with one of these keys, in order.
 
         What `records` gives, without making an object of each: a hostile file has tens of thousands.
         """
-        wanted = {key.encode() for key in keys}
-        return [entry for entry in self._others if entry[0] in wanted]
+        return self._reader.others({key.encode() for key in keys})
 
     def records(self, *keys: str) -> tuple[RobotsRecord, ...]:
         """Return the other records with one of these keys (lower case), or all of them, in order."""
-        wanted = {key.encode() for key in keys}
-        return tuple(
-            RobotsRecord(key=key, value=value, line=line, raw=raw, group=group)
-            for key, value, line, raw, group in self._others
-            if not wanted or key in wanted
-        )
+        wanted = {key.encode() for key in keys} or self.other_keys
+        return tuple(starmap(RobotsRecord, self._reader.others(wanted)))
 
     @property
     def other_keys(self) -> frozenset[bytes]:
         """The field names of the other records, in lower case."""
-        return frozenset(entry[0] for entry in self._others)
+        return frozenset(self._reader.by_key)
 
-    @property
-    def named_tokens(self) -> frozenset[str]:
-        """Every product token that a group names, in lower case; `*` among them."""
-        return frozenset(self._names())
+    def names(self, token: str) -> bool:
+        """Return whether a group names a product token or `*`."""
+        return token.lower() in self._reader.by_name
 
     @property
     def sitemaps(self) -> tuple[str, ...]:
         """The values of the Sitemap lines, wherever they stand; discovery only, never a permission."""
-        return tuple(shown(entry[1]) for entry in self._others if entry[0] in SITEMAP_KEYS and entry[1])
+        return tuple(shown(entry[1]) for entry in self._reader.others(SITEMAP_KEYS) if entry[1])
 
     def groups_for(self, token: str) -> tuple[int, ...]:
         """Return the indexes of the groups that apply to a token: its own, else those of `*`."""
@@ -158,34 +159,16 @@ class RobotsRules:
 
     def as_written(self, name: str) -> AgentRules | None:
         """Return what the groups say whose user-agent value is exactly `name` (case apart), or None."""
-        wanted = name.encode("utf-8", "surrogatepass").lower()
-        chosen = {
-            index: (value, line)
-            for index, group in enumerate(self._groups)
-            for value, line in reversed(group.agents)
-            if value.lower() == wanted
-        }
+        chosen = self._reader.written_as(name)
         return self._made_of(name, chosen, f"group {name} applies") if chosen and not self.problem else None
 
     def judge(self, token: str, url: str) -> RobotsAnswer:
         """Return whether `token` may fetch an absolute http(s) URL, and which line says so."""
         return self.for_agent(token).judge(url)
 
-    def _selected(self, token: str) -> dict[int, tuple[bytes, int]]:
+    def _selected(self, token: str) -> Named:
         """Return the groups that name a token, each with the naming value and its line."""
-        return self._names().get(token.lower(), {}) if token == _EVERYONE or is_token(token) else {}
-
-    def _names(self) -> dict[str, dict[int, tuple[bytes, int]]]:
-        """Return every name with its groups; made when it is first asked for."""
-        if self._by_name is None:
-            names: dict[str, dict[int, tuple[bytes, int]]] = {}
-            for index, group in enumerate(self._groups):
-                for value, line in group.agents:
-                    name = agent_name(value)
-                    if name:
-                        names.setdefault(name, {}).setdefault(index, (value, line))
-            self._by_name = names
-        return self._by_name
+        return self._reader.by_name.get(token.lower(), {}) if token == _EVERYONE or is_token(token) else {}
 
     def _made_for(self, token: str) -> AgentRules:
         if self.problem:
@@ -199,52 +182,36 @@ class RobotsRules:
             )
         return self._made_of(token, chosen, words)
 
-    def _made_of(self, token: str, chosen: dict[int, tuple[bytes, int]], words: str) -> AgentRules:
-        # The naming lines are part of the key, because an answer cites the line that names its token.
-        key = tuple((index, line) for index, (_, line) in chosen.items())
-        named = {index: (shown(value), line) for index, (value, line) in chosen.items()}
+    def _made_of(self, token: str, chosen: Named, words: str) -> AgentRules:
+        key = tuple(chosen)
         compiled = self._compiled.get(key)
         if compiled is None:
-            compiled = self._compiled[key] = CompiledRules(
-                [
-                    WrittenRule(
-                        allow=allow,
-                        value=value,
-                        line=line,
-                        raw=raw,
-                        group=named[index][0],
-                        group_line=named[index][1],
-                    )
-                    for index, _ in key
-                    for allow, value, line, raw in self._groups[index].rules
-                ]
-            )
+            rules = chain.from_iterable(map(self._reader.rules, key))
+            compiled = self._compiled[key] = CompiledRules(rules)
         return AgentRules(
             token=token,
             rules=compiled,
-            groups=tuple(named.values()),
-            crawl_delay=self._largest_delay(named),
+            named=chosen,
+            crawl_delay=self._largest_delay(chosen),
             selection=words,
         )
 
-    def _largest_delay(self, named: dict[int, tuple[str, int]]) -> CrawlDelay | None:
-        largest, found = -1.0, None
-        for index, names in named.items():
-            for delay in self._groups[index].delays:
-                seconds = crawl_delay_seconds(delay[0])
-                if seconds is not None and seconds > largest:
-                    largest, found = seconds, (delay, names)
-        if found is None:
+    def _largest_delay(self, chosen: Named) -> CrawlDelay | None:
+        asked = (delay for group in chosen if (delay := self._reader.longest_delay(group)) is not None)
+        longest = max(asked, key=itemgetter(0), default=None)
+        if longest is None:
             return None
-        (_, line, raw), (group, group_line) = found
-        return CrawlDelay(seconds=largest, line=line, text=shown(raw), group=group, group_line=group_line)
+        seconds, (_, _, line, raw, group) = longest
+        value, group_line = (b"", 0) if group is None else chosen[group]
+        return CrawlDelay(
+            seconds=seconds, line=line, text=shown(raw), group=shown(value), group_line=group_line
+        )
 
     def _refusing_all(self, token: str) -> AgentRules:
-        everything = WrittenRule(allow=False, value=b"/", line=0, raw=b"", group="", group_line=0)
         return AgentRules(
             token=token,
-            rules=CompiledRules([everything]),
-            groups=(),
+            rules=CompiledRules([(False, b"/", 0, b"", 0)]),
+            named={},
             crawl_delay=None,
             selection=f"the file cannot be read ({self.problem})",
         )

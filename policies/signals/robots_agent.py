@@ -1,8 +1,7 @@
 """What one robots.txt says to one product token: its rules compiled, and the answer to a URL.
 
-Implements the choice of the most specific rule (RFC 9309 section 2.2.2,
-https://www.rfc-editor.org/rfc/rfc9309): the match with the most octets decides, Allow wins a tie, and a URL
-that no rule matches is allowed. `/robots.txt` itself is always allowed (the same section).
+Implements RFC 9309 section 2.2.2 (https://www.rfc-editor.org/rfc/rfc9309): the most specific rule decides
+(`robots_match.py`), and a URL that no rule matches is allowed, as `/robots.txt` itself always is.
 Every answer is made once and returned again, so that callers may key on its identity.
 Pure; raises nothing for any URL.
 """
@@ -11,17 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+from policies.signals.robots_match import MAX_SEARCH, TOO_COSTLY
 from policies.signals.robots_octets import shown
-from policies.signals.robots_path import PathPattern, compile_pattern, judged_path, plain_prefix
+from policies.signals.robots_path import judged_path
 
-MAX_SEARCH = 50_000_000
-"""Octets searched for one URL at most: the length of its path times the patterns with a wildcard.
+if TYPE_CHECKING:
+    from policies.signals.robots_match import CompiledRules, Entry
 
-Above it (thousands of wildcards against a URL of tens of thousands of characters) the URL is refused, so that
-a hostile file costs a tenth of a second and not many.
-"""
+__all__ = ["MAX_SEARCH", "AgentRules", "CrawlDelay", "Named", "RobotsAnswer", "RuleKind"]
+
+Named = dict[int, tuple[bytes, int]]
+"""The groups that apply, by their index in the file: the User-agent value that names them, and its line."""
 
 
 class RuleKind(StrEnum):
@@ -51,20 +52,6 @@ class RobotsAnswer:
     explanation: str = ""
 
 
-class WrittenRule(NamedTuple):
-    """One Allow or Disallow line of a group, not yet compiled.
-
-    A named tuple, because a file has tens of thousands and this takes a third of a dataclass's time.
-    """
-
-    allow: bool
-    value: bytes
-    line: int
-    raw: bytes
-    group: str
-    group_line: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlDelay:
     """The Crawl-delay that holds for an agent: the largest of its groups, and where it was written."""
@@ -76,69 +63,19 @@ class CrawlDelay:
     group_line: int
 
 
-class CompiledRules:
-    """The rules of the groups that apply, ready for matching; shared by all tokens they apply to."""
-
-    __slots__ = ("_lengths", "_literals", "_patterns")
-
-    def __init__(self, written: list[WrittenRule]) -> None:
-        literals: dict[str, WrittenRule] = {}
-        patterns: dict[tuple[bytes, bool], tuple[int, bool, PathPattern, WrittenRule]] = {}
-        for rule in written:
-            allow, value = rule[0], rule[1]
-            prefix = plain_prefix(value)
-            if prefix is None:
-                if (value, allow) in patterns:
-                    continue  # said before; the first line is the one to cite
-                pattern = compile_pattern(value)
-                if not pattern.is_prefix:
-                    patterns[value, allow] = (pattern.octets, allow, pattern, rule)
-                    continue
-                prefix = pattern.prefix
-            known = literals.get(prefix)
-            if known is None or (allow and not known.allow):
-                literals[prefix] = rule
-        self._literals = literals
-        self._lengths = sorted({len(prefix) for prefix in literals}, reverse=True)
-        # Most octets first, and Allow before Disallow: the first match is the one that decides.
-        self._patterns = sorted(patterns.values(), key=lambda entry: (-entry[0], not entry[1]))
-
-    def is_too_costly(self, path: str) -> bool:
-        """Return whether deciding on a path could cost more than `MAX_SEARCH`."""
-        return len(self._patterns) * len(path) > MAX_SEARCH
-
-    def decide(self, path: str) -> WrittenRule | None:
-        """Return the deciding rule for a path in normal form, or None."""
-        best: WrittenRule | None = None
-        octets = -1
-        literals = self._literals
-        for length in self._lengths:
-            best = literals.get(path[:length])
-            if best is not None and length <= len(path):
-                octets = length
-                break
-            best = None
-        for length, allow, pattern, rule in self._patterns:
-            if length < octets or (length == octets and (not allow or (best is not None and best.allow))):
-                break
-            if pattern.matches(path):
-                return rule
-        return best
-
-
 class AgentRules:
-    """What one file says to one token. `groups` are the deciding user-agent values as written."""
+    """What one file says to one token."""
 
     __slots__ = (
         "_answers",
         "_default",
+        "_named",
         "_no_url",
         "_robots_txt",
         "_rules",
         "_selection",
         "_too_costly",
         "crawl_delay",
-        "groups",
         "token",
     )
 
@@ -147,26 +84,27 @@ class AgentRules:
         *,
         token: str,
         rules: CompiledRules,
-        groups: tuple[tuple[str, int], ...],
+        named: Named,
         crawl_delay: CrawlDelay | None,
         selection: str,
     ) -> None:
+        """Take the compiled rules of the groups in `named`; `selection` says in words why they apply."""
         self.token = token
-        self.groups = groups
         self.crawl_delay = crawl_delay
         self._rules = rules
+        self._named = named
         self._answers: dict[int, RobotsAnswer] = {}
-        group, group_line = groups[0] if groups else ("", None)
-        seconds = crawl_delay.seconds if crawl_delay else None
+        value, group_line = next(iter(named.values())) if named else (b"", None)
+        group, seconds = shown(value), crawl_delay.seconds if crawl_delay else None
 
         def answer(*, allowed: bool, words: str) -> RobotsAnswer:
             return RobotsAnswer(
                 allowed=allowed, group=group, group_line=group_line, crawl_delay=seconds, explanation=words
             )
 
-        separator = "; " if groups else ""
+        separator = "; " if named else ""
         self._default = answer(
-            allowed=True, words=f"{selection}{separator}no rule matches" if groups else selection
+            allowed=True, words=f"{selection}{separator}no rule matches" if named else selection
         )
         self._robots_txt = answer(allowed=True, words="robots.txt itself is always allowed")
         self._no_url = answer(allowed=False, words="not an absolute http or https URL")
@@ -182,27 +120,29 @@ class AgentRules:
             return self._no_url
         if path == "/robots.txt":
             return self._robots_txt
-        if self._rules.is_too_costly(path):
-            return self._too_costly
         rule = self._rules.decide(path)
         if rule is None:
             return self._default
-        return self._answers.get(rule.line) or self._answer_of(rule)
+        return self._answers.get(rule[2]) or self._answer_of(rule)
 
-    def _answer_of(self, rule: WrittenRule) -> RobotsAnswer:
-        kind = RuleKind.ALLOW if rule.allow else RuleKind.DISALLOW
-        pattern = shown(rule.value)
+    def _answer_of(self, rule: Entry) -> RobotsAnswer:
+        if rule is TOO_COSTLY:
+            return self._too_costly
+        allow, value, line, raw, index = rule
+        kind = RuleKind.ALLOW if allow else RuleKind.DISALLOW
+        pattern = shown(value)
+        group, group_line = (b"", 0) if index is None else self._named.get(index, (b"", 0))
         made = RobotsAnswer(
-            allowed=rule.allow,
+            allowed=allow,
             kind=kind,
             pattern=pattern,
-            line=rule.line,
-            text=shown(rule.raw),
-            group=rule.group,
-            group_line=rule.group_line,
+            line=line,
+            text=shown(raw),
+            group=shown(group),
+            group_line=group_line,
             crawl_delay=self._default.crawl_delay,
-            explanation=f"{self._selection}; {kind} {pattern} in line {rule.line} decides",
+            explanation=f"{self._selection}; {kind} {pattern} in line {line} decides",
         )
         # A line holds one rule, so its number names it.
-        self._answers[rule.line] = made
+        self._answers[line] = made
         return made

@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 import sys
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Field(IntEnum):
@@ -45,76 +46,127 @@ EXACT_FIELDS: dict[bytes, Field] = {
 CRAWL_DELAY_KEYS = frozenset((b"crawl-delay", b"crawl delay", b"crawl_delay", b"crawldelay"))
 SITEMAP_KEYS = frozenset((b"sitemap", b"site-map", b"sitemaps"))
 
-# A field name that goes on with an `s` or with anything but a letter, and then perhaps has no colon.
-_LENIENT = re.compile(
-    rb"(?i:(?P<disallow>disallow|dissallow|dissalow|disalow|diasllow|disallaw)"
-    rb"|(?P<agent>user-agent|useragent|user[ ]agent)|(?P<allow>allow))"
-    rb"(?:[sS](?![a-zA-Z]))?(?![a-zA-Z])(?P<rest>.*)",
-    re.DOTALL,
+# The names that are read leniently, in lower case. One goes on with an `s` or with anything but a letter.
+_NAME = (
+    rb"(?:(disallow|dissallow|dissalow|disalow|diasllow|disallaw)|(user-agent|useragent|user agent)|(allow))"
+    rb"(?:s(?![a-z]))?"
 )
+_NAMES = re.compile(_NAME + rb"(?![a-z])")
+_FIRST_OCTETS = frozenset(b"dua")
 _FIRST_LETTERS = frozenset((b"d", b"D", b"u", b"U", b"a", b"A"))
+# U+00A0, U+1680, U+2000-U+200A, U+202F, U+205F and U+3000 in UTF-8. A byte order mark is no blank.
+_WIDE_BLANK = rb"\s|\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
+# Such a name without a colon, and a single word behind it.
+_BARE = re.compile(rb"(?i:" + _NAME + rb")[ \t](?:" + _WIDE_BLANK + rb")*+(\S++)\Z")
 _TOKEN = re.compile(rb"[A-Za-z_-]+")
 _BLANKS = b" \t\v\f"
-# U+00A0, U+1680, U+2000-U+200A, U+202F, U+205F and U+3000 in UTF-8. A byte order mark is no blank.
-_WIDE_BLANK = rb"[ \t\v\f]|\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
-_LEADING_BLANKS = re.compile(rb"(?:" + _WIDE_BLANK + rb")*")
+_WIDE_BLANKS = (
+    " \t\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
 _LATIN_BLANK = b"\xa0"  # the no-break space of a file that is not UTF-8; seen behind `User-Agent: *`
-_FIRST_WIDE = 0x80
-_LAST_BLANK = re.compile(rb"(?:" + _WIDE_BLANK + rb")\Z")
 _SECONDS = re.compile(rb"\+?(\d+(?:\.\d*)?|\.\d+)(?:[eE]\+?\d+)?")
 _SECONDS_OCTETS = 64
 
 
 def without_wide_blanks(octets: bytes) -> bytes:
     """Return octets without blanks, Unicode ones included, at either end."""
-    if octets.isascii():
-        return octets.strip(_BLANKS)
     octets = octets.strip(_BLANKS)
-    if octets and octets[0] >= _FIRST_WIDE and (start := _LEADING_BLANKS.match(octets)) is not None:
-        octets = octets[start.end() :]
-    end = len(octets)
-    if not end or octets[-1] < _FIRST_WIDE:
+    if octets.isascii():
         return octets
-    while found := _LAST_BLANK.search(octets, max(0, end - 3), end):
-        end = found.start()
-    return octets[:end]
+    # What is no UTF-8 passes through: a decoder finds its place again where the next character begins.
+    text = octets.decode("utf-8", "surrogateescape")
+    return text.strip(_WIDE_BLANKS).encode("utf-8", "surrogateescape")
 
 
-def read_lenient(content: bytes) -> tuple[Field, bytes, bytes]:
-    """Return field, key and value of a line whose text before the colon is none of `EXACT_FIELDS`.
+def without_last_blanks(octets: bytes) -> bytes:
+    """Return octets without blanks, Unicode ones included, at the end."""
+    octets = octets.rstrip(_BLANKS)
+    if octets.isascii():
+        return octets
+    text = octets.decode("utf-8", "surrogateescape")
+    return text.rstrip(_WIDE_BLANKS).encode("utf-8", "surrogateescape")
 
-    `content` has neither comment nor outer blanks. A line that is no record gives `Field.NOTHING`.
+
+class Key(NamedTuple):
+    """What stands before the first colon of a line: read once, however many lines begin with it.
+
+    `field` says what the line is for, `name` is the field name of another record in lower case, and `exact`
+    says whether the field is written as RFC 9309 has it. `longer` says that more follows the field's name
+    (`disallow-all`); then `word` is not empty where the colon may belong to the value (`disallow x:y`): if
+    `word`, the colon and what follows are a single word, they are the value and the line is for `joined`.
     """
+
+    field: Field
+    name: bytes = b""
+    exact: bool = False
+    longer: bool = False
+    word: bytes = b""
+    joined: Field = Field.NOTHING
+
+    def read(self, rest: bytes) -> tuple[Field, bytes]:
+        """Return field and value of a line that is not `exact`; `rest` follows its colon, without comment."""
+        rest = without_last_blanks(rest)
+        if self.word:
+            whole = self.word + b":" + rest
+            if len(whole.split()) == 1:
+                return self.joined, whole
+        if self.longer and self.field is not Field.OTHER:
+            rest = rest.removeprefix(b":")
+        return self.field, rest.strip(_BLANKS)
+
+
+_NOTHING = Key(Field.NOTHING)
+
+
+def _named(found: re.Match[bytes]) -> Field:
+    if found[1]:
+        return Field.DISALLOW
+    return Field.USER_AGENT if found[2] else Field.NOT_GRANTING
+
+
+def read_key(written: bytes) -> Key:
+    """Return what the text before the first colon of a line stands for; it holds no comment."""
+    name = written.strip().lower()
+    exact = EXACT_FIELDS.get(name)
+    if exact is not None:
+        return Key(exact, name, exact=True)
+    if not name.isascii():
+        name = without_wide_blanks(name)
+    if not name:
+        return _NOTHING
+    found = _NAMES.match(name) if name[0] in _FIRST_OCTETS else None
+    if found is None:
+        return Key(Field.OTHER, name)
+    field = _named(found)
+    if found.end() == len(name) or not without_wide_blanks(name[found.end() :]):
+        return Key(field, name)
+    # `Disallow-all: /x`, `disallow all: /`: the value is what stands behind the colon.
+    meant = Field.OTHER if field is Field.NOT_GRANTING else field
+    tail = written[written.lower().index(name) + found.end() :]
+    word = b""
+    if tail[:1] in {b" ", b"\t"}:
+        word = tail.decode("utf-8", "surrogateescape").lstrip(_WIDE_BLANKS).encode("utf-8", "surrogateescape")
+        word = word if len((word + b":").split()) == 1 else b""
+    return Key(meant, name, longer=True, word=word, joined=field)
+
+
+def read_bare(content: bytes) -> tuple[Field, bytes]:
+    """Return field and value of a line without colon and comment (`disallow /x`)."""
     content = without_wide_blanks(content)
-    key, colon, value = content.partition(b":")
-    key = without_wide_blanks(key).lower()
-    found = _LENIENT.match(content) if content[:1] in _FIRST_LETTERS else None
-    if found:
-        lenient = without_wide_blanks(found["rest"])
-        separated = lenient[:1] == b":" or (found["rest"][:1] in (b" ", b"\t") and len(lenient.split()) == 1)
-        if colon and not separated and not found["allow"]:
-            # `Disallow-all: /x`, `disallow all: /`: the value is what stands behind the colon.
-            lenient, separated = value, True
-        if separated:
-            lenient = lenient.removeprefix(b":").strip(_BLANKS)
-            if found["disallow"]:
-                return Field.DISALLOW, key, lenient
-            if found["agent"]:
-                return Field.USER_AGENT, key, lenient
-            return Field.NOT_GRANTING, key, lenient
-    if colon and key:
-        return Field.OTHER, key, value.strip(_BLANKS)
-    return Field.NOTHING, b"", b""
+    found = _BARE.match(content) if content[:1] in _FIRST_LETTERS else None
+    return (_named(found), found[4]) if found else (Field.NOTHING, b"")
 
 
 def agent_name(value: bytes) -> str:
     """Return the token that a user-agent value names, in lower case: `*`, or "" when it names none."""
-    value = without_wide_blanks(value)
-    if value[:1] == b"*":
-        tail = value[1:]
-        blank = tail[:1] == _LATIN_BLANK or len(without_wide_blanks(tail)) < len(tail)
-        return "*" if blank or not tail else ""
     token = _TOKEN.match(value)
+    if token is None:
+        value = without_wide_blanks(value)
+        if value[:1] == b"*":
+            tail = value[1:]
+            blank = tail[:1] == _LATIN_BLANK or len(without_wide_blanks(tail)) < len(tail)
+            return "*" if blank or not tail else ""
+        token = _TOKEN.match(value)
     return token[0].decode("ascii").lower() if token else ""
 
 
@@ -129,5 +181,7 @@ def crawl_delay_seconds(value: bytes) -> float | None:
     A unit or a remark behind the number is ignored; `nan`, `inf` and negative numbers say nothing.
     A number beyond the range of a float is the largest float: it was meant as a restriction.
     """
+    if value.isdigit() and len(value) <= _SECONDS_OCTETS:
+        return float(value)
     found = _SECONDS.match(value[:_SECONDS_OCTETS])
     return min(float(found[0]), sys.float_info.max) if found else None

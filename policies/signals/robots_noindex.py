@@ -9,14 +9,16 @@ value that denies the prohibition (`no`, `false`, `0`). Pure; linear; never rais
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from policies.signals.group_lines import PathTable, lines_for
+from policies.signals.group_lines import PathTable, records_for
+from policies.signals.robots_octets import shown
 from policies.signals.statement import Family, Problem, Source, Stance, Statement
 
 if TYPE_CHECKING:
-    from policies.signals.group_lines import GroupLine
     from policies.signals.robots import RobotsRules
+    from policies.signals.robots_match import Entry
 
 NOINDEX_KEYS = ("noindex", "no-index")
 #: Field names without `-`, `_`, `.` and blanks. `disallow ai` and the like are read as Disallow already.
@@ -38,32 +40,33 @@ AI_PROHIBITIONS = frozenset(
         "nollmtraining",
     )
 )
-LINES_READ = 20_000
 _NEGATIONS = frozenset((b"no", b"n", b"false", b"0", b"off"))
+_PATHS = frozenset((b"/", b"*"))
 _WITHOUT = bytes.maketrans(b"", b"")
 
 
-def _statement(family: Family, use: str, line: GroupLine) -> Statement:
+def _statement(family: Family, use: str, entry: Entry) -> Statement:
+    _, _, line, raw, group = entry
     return Statement(
         family=family,
         use=use,
         stance=Stance.DENY,
         source=Source.ROBOTS_TXT,
-        text=line.text,
-        line=line.line,
-        problem=Problem.MISPLACED if line.before_groups else Problem.NONE,
-        detail="before any User-agent line" if line.before_groups else "",
+        text=shown(raw),
+        line=line,
+        problem=Problem.MISPLACED if group is None else Problem.NONE,
+        detail="before any User-agent line" if group is None else "",
     )
 
 
 def read_noindex(rules: RobotsRules, token: str) -> PathTable:
     """Return the Noindex lines of the groups that apply to a token, by path."""
-    lines = lines_for(rules, token, *NOINDEX_KEYS)[:LINES_READ]
-    return PathTable(
-        (line.value, _statement(Family.ROBOTS_NOINDEX, "noindex", line))
-        for line in lines
-        if line.value[:1] in (b"/", b"*")
-    )
+    entries = [
+        (True, value, line, raw, group)
+        for _, value, line, raw, group in records_for(rules, token, *NOINDEX_KEYS)
+        if value[:1] in _PATHS
+    ]
+    return PathTable(entries, partial(_statement, Family.ROBOTS_NOINDEX, "noindex"))
 
 
 def is_ai_prohibition(key: bytes) -> bool:
@@ -73,15 +76,16 @@ def is_ai_prohibition(key: bytes) -> bool:
 
 def read_ai_prohibitions(rules: RobotsRules, token: str) -> PathTable:
     """Return the lines against AI use of the groups that apply to a token, by path; no path means all."""
-    keys = {key for key in rules.other_keys if is_ai_prohibition(key)}
-    if not keys:
-        return PathTable(())
-    lines = lines_for(rules, token, *(key.decode("ascii", "replace") for key in keys))[:LINES_READ]
-    return PathTable(
-        (
-            line.value if line.value[:1] in (b"/", b"*") else b"/",
-            _statement(Family.AI_PROHIBITION, line.key.decode("ascii", "replace"), line),
-        )
-        for line in lines
-        if line.value and line.value.lower() not in _NEGATIONS
-    )
+    keys = [key for key in rules.other_keys if is_ai_prohibition(key)]
+    records = records_for(rules, token, *(key.decode("ascii", "replace") for key in keys)) if keys else []
+    uses = {record[2]: record[0] for record in records}
+
+    def statement(entry: Entry) -> Statement:
+        return _statement(Family.AI_PROHIBITION, uses[entry[2]].decode("ascii", "replace"), entry)
+
+    entries = [
+        (True, value if value[:1] in _PATHS else b"/", line, raw, group)
+        for _, value, line, raw, group in records
+        if value and value.lower() not in _NEGATIONS
+    ]
+    return PathTable(entries, statement)

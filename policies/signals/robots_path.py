@@ -22,6 +22,9 @@ _TO_REWRITE = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~:/?@!&'()+,;=]")
 _PLAIN_URL = re.compile(r"https?://[^/?#]+(/[A-Za-z0-9\-._~:/?@!&'()+,;=]*)")
 _URL = re.compile(r"(?is:https?://([^/?#]*)([^#]*))")
 _PLAIN_WITH_STARS = re.compile(rb"[A-Za-z0-9\-._~:/?@!&'()+,;=*]*")
+# What normal_lines() rewrites: as above, but no `*`, no line end, and no `$` before one.
+_ODD = re.compile(rb"(%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~:/?@!&'()+,;=*$\n]|\$(?![\n]|\Z))")
+_INNER_DOLLAR = re.compile(rb"\$(?![\n]|\Z)")
 _PLAIN_PATTERN = re.compile(rb"[A-Za-z0-9\-._~:/?@!&'()+,;=]*")
 
 
@@ -80,6 +83,19 @@ def judged_path(url: str) -> str | None:
     if "/." in path:
         path = _without_dot_segments(path)
     return f"{path}{mark}{query}"
+
+
+def normal_lines(values: list[bytes]) -> tuple[list[str], bool]:
+    """Return patterns in normal form with their `*` and a `$` at their end, and whether one has another `$`.
+
+    None of them holds a line end. Done for all at once, because a file has tens of thousands.
+    """
+    joined = b"\n".join(values)
+    if _ODD.search(joined) is None:
+        return joined.decode("ascii").split("\n") if values else [], False
+    parts = _ODD.split(joined)
+    parts[1::2] = map(_REWRITTEN.__getitem__, parts[1::2])
+    return b"".join(parts).decode("ascii").split("\n"), _INNER_DOLLAR.search(joined) is not None
 
 
 class PathPattern(NamedTuple):

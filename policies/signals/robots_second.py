@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from protego import Protego
 
-from policies.signals.robots_agent import MAX_SEARCH
+from policies.signals.robots_match import MAX_SEARCH
 
 NAME = "protego"
 """What evidence calls this reader."""

@@ -108,7 +108,7 @@ def test_many_names_with_many_rules_cost_their_sum_and_not_their_product():
 
 
 def test_half_a_megabyte_of_wildcards_is_judged_in_time():
-    body = b"User-agent: *\n" + b"Disallow: *a*a*a*a*b\n" * 4_900
+    body = b"User-agent: *\n" + b"".join(b"Disallow: *a*a*a*a*b%d\n" % number for number in range(4_900))
     start = time.process_time()
     read = parse_ai_txt(body)
     assert not read.judge("ExampleBot", HOST + "/" + "a" * 60_000).allowed

@@ -143,7 +143,7 @@ def test_a_refusal_before_any_group_counts_and_a_permission_there_does_not():
 
 
 def test_a_refusal_behind_the_lines_that_are_read_in_full_counts_still():
-    filler = "".join(f"Content-Usage: /{number} train-ai=y\n" for number in range(LINES_READ))
+    filler = "".join(f"Content-Usage: /{number} x{number}=y\n" for number in range(LINES_READ))
     text = f"User-agent: *\n{filler}Content-Usage: /z a=1;b, train-ai=n\nContent-Usage: /y train-ai=nn\n"
     found = preferences(text)
     assert said(found.at("/z")) is Stance.DENY
