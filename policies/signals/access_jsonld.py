@@ -182,8 +182,8 @@ def find_in_text(page: Page, begin: int, end: int, note: str) -> Iterator[Access
 class Script(NamedTuple):
     """A script of JSON-LD that names the property: its tag and its type in lower case.
 
-    `documents` are its values, None where it cannot be parsed or is not, and `note` what was repaired; `again`
-    says that it repeats another word for word, `beyond` that the page has spent what is parsed of one.
+    `documents` are its values, None where it cannot be parsed or is not, and `note` what was repaired.
+    `again` says that it repeats another one word for word, `beyond` that the page has spent what is parsed.
     """
 
     tag: Tag

@@ -11,7 +11,6 @@ Pure; linear in the number of tags; never raises.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,21 +38,23 @@ _NAMES_KEPT = 100
 _MARKUP = re.compile(r"<[^>]{0,300}>")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
+class _Item(NamedTuple):
     """An item in which declarations stand: whether it speaks of the page, and of what kind it is."""
 
     of_page: bool
     speaks: bool
-    types: frozenset[str]
+    holds_pointers: bool
+    is_whole_work: bool
 
 
-class _Open(NamedTuple):
-    """An element that is not closed yet. A named tuple, as tags are: a page makes thousands."""
-
-    name: str
-    item: _Item | None
-    beside: bool
+# There are few kinds, and a page may begin ten thousand items.
+_ITEMS = {
+    (of_page, speaks, pointers, work): _Item(of_page, speaks, pointers, work)
+    for of_page in (False, True)
+    for speaks in (False, True)
+    for pointers in (False, True)
+    for work in (False, True)
+}
 
 
 _NO_NAMES: frozenset[str] = frozenset()
@@ -72,16 +73,59 @@ def _split_names(value: str) -> frozenset[str]:
 _short_names = lru_cache(maxsize=256)(_split_names)
 
 
-def _begin_item(outer: _Item | None, *, beside: bool, linked: frozenset[str], types: frozenset[str]) -> _Item:
-    if linked:
-        of_page = (outer is None or outer.of_page) and not leads_away(linked)
-        if outer is not None and is_list(outer.types) and "item" in linked:
+class _Form(NamedTuple):
+    """What a tag says about items, whatever stands round it."""
+
+    attributes: Mapping[str, str] = {}
+    is_linked: bool = False
+    leads_away: bool = False
+    names_an_entry: bool = False
+    declares: bool = False
+    is_named: bool = False
+    begins_item: bool = False
+    is_place: bool = False
+    holds_pointers: bool = False
+    is_whole_work: bool = False
+
+
+_SILENT = _Form()
+
+
+def _read_form(tag: Tag) -> _Form:
+    attributes = tag.attributes()
+    linked = _names(attributes.get("itemprop", "")) | _names(attributes.get("property", ""))
+    types = _names(attributes.get("itemtype", "")) | _names(attributes.get("typeof", ""))
+    return _Form(
+        attributes=attributes,
+        is_linked=bool(linked),
+        leads_away=leads_away(linked),
+        names_an_entry="item" in linked,
+        declares=ACCESSIBLE in linked,
+        is_named=ACCESSIBLE in _names(attributes.get("name", "")),
+        begins_item="itemscope" in attributes or "typeof" in attributes,
+        is_place=is_place_or_event(types),
+        holds_pointers=is_list(types),
+        is_whole_work=is_whole_work(types),
+    )
+
+
+def _may_speak(raw: str) -> bool:
+    """Tell by its letters whether a tag (in lower case) can say anything about items."""
+    return (
+        "itemprop" in raw or "itemscope" in raw or "property" in raw or "typeof" in raw or ACCESSIBLE in raw
+    )
+
+
+def _begin_item(form: _Form, outer: _Item | None, *, beside: bool) -> _Item:
+    if form.is_linked:
+        of_page = (outer is None or outer.of_page) and not form.leads_away
+        if outer is not None and outer.holds_pointers and form.names_an_entry:
             of_page = False
     elif outer is not None:
-        of_page = outer.of_page and not beside and not is_list(outer.types) and not is_whole_work(outer.types)
+        of_page = outer.of_page and not beside and not outer.holds_pointers and not outer.is_whole_work
     else:
         of_page = not beside
-    return _Item(of_page=of_page, speaks=of_page and not is_place_or_event(types), types=types)
+    return _ITEMS[of_page, of_page and not form.is_place, form.holds_pointers, form.is_whole_work]
 
 
 def _value(tag: Tag, attributes: Mapping[str, str]) -> str:
@@ -97,37 +141,9 @@ def _value(tag: Tag, attributes: Mapping[str, str]) -> str:
     return words[0] if words else ""
 
 
-class _Form(NamedTuple):
-    """What a tag says about items, whatever stands round it."""
-
-    attributes: Mapping[str, str]
-    linked: frozenset[str]
-    named: bool
-    begins_item: bool
-    types: frozenset[str]
-
-
-def _read_form(tag: Tag) -> _Form:
-    attributes = tag.attributes()
-    return _Form(
-        attributes=attributes,
-        linked=_names(attributes.get("itemprop", "")) | _names(attributes.get("property", "")),
-        named=ACCESSIBLE in _names(attributes.get("name", "")),
-        begins_item="itemscope" in attributes or "typeof" in attributes,
-        types=_names(attributes.get("itemtype", "")) | _names(attributes.get("typeof", "")),
-    )
-
-
-def _may_speak(raw: str) -> bool:
-    """Tell by its letters whether a tag (in lower case) can say anything about items."""
-    return (
-        "itemprop" in raw or "itemscope" in raw or "property" in raw or "typeof" in raw or ACCESSIBLE in raw
-    )
-
-
 def _declared(tag: Tag, form: _Form, item: _Item | None) -> Access | None:
     """Return what a tag declares about the page that stands in an item; None when it is nothing."""
-    if not form.named and (ACCESSIBLE not in form.linked or (item is not None and not item.speaks)):
+    if not form.is_named and (not form.declares or (item is not None and not item.speaks)):
         return None
     return read_boolean(_value(tag, form.attributes))
 
@@ -142,38 +158,25 @@ def _statement(tag: Tag, access: Access, item: _Item | None) -> AccessStatement:
     )
 
 
-class _Elements:
-    """The elements that are open while a page is read, and the item that each stands in."""
+class _Found:
+    """What a page declares: permissions and restrictions, as many as are handed back."""
 
-    __slots__ = ("_counts", "_open")
+    __slots__ = ("free", "restricting", "statements")
 
     def __init__(self) -> None:
-        self._open: list[_Open] = []
-        self._counts: dict[str, int] = {}
+        self.statements: list[AccessStatement] = []
+        self.free = self.restricting = 0
 
-    def _pop(self) -> None:
-        self._counts[self._open.pop().name] -= 1
-
-    def close(self, name: str) -> None:
-        """Close an element and whatever was left open in it; an end tag without a start changes nothing."""
-        if self._counts.get(name):
-            while self._open[-1].name != name:
-                self._pop()
-            self._pop()
-
-    def around(self, name: str) -> _Open:
-        """Return the element in which one of this name begins, once what it closes is closed."""
-        if self._open and self._open[-1].name == name and name in _CLOSED_BY_NEXT:
-            self._pop()
-        return self._open[-1] if self._open else _NOWHERE
-
-    def push(self, element: _Open) -> None:
-        """Open an element."""
-        self._open.append(element)
-        self._counts[element.name] = self._counts.get(element.name, 0) + 1
-
-
-_NOWHERE = _Open(name="", item=None, beside=False)
+    def add(self, tag: Tag, access: Access, item: _Item | None) -> bool:
+        """Take a declaration in; True when there is nothing more to learn."""
+        if access is Access.FREE:
+            self.free += 1
+            if self.free > _REPORTED:
+                return False
+        else:
+            self.restricting += 1
+        self.statements.append(_statement(tag, access, item))
+        return self.restricting == _REPORTED
 
 
 def find_in_tags(page: Page) -> tuple[tuple[AccessStatement, ...], int]:
@@ -183,35 +186,47 @@ def find_in_tags(page: Page) -> tuple[tuple[AccessStatement, ...], int]:
     says nothing more either when it is said once more. Behind `_FORMS` forms of tags that speak of items the
     page is left to be searched as text.
     """
-    text, lowered, allowance = page.text, page.lowered, Allowance(_FORMS)
-    elements, forms = _Elements(), dict[str, _Form]()
-    found: list[AccessStatement] = []
-    free = restricting = 0
+    text, allowance, found = page.text, Allowance(_FORMS), _Found()
+    forms: dict[str, _Form] = {}
+    opened: dict[str, int] = {}
+    # The elements that are open: name, item in which they stand, whether beside the page.
+    stack: list[tuple[str, _Item | None, bool]] = [("", None, False)]
     for tag in page.tags:
         _, name, closing, start, end, _ = tag
         if closing:
-            elements.close(name)
+            _close(name, stack, opened)
             continue
-        _, item, beside = elements.around(name)
+        if name in _CLOSED_BY_NEXT and stack[-1][0] == name:
+            stack.pop()
+            opened[name] -= 1
+        _, item, beside = stack[-1]
         beside = beside or name in _BESIDE_THE_PAGE
-        outer = item
-        raw = lowered[start:end]
-        if _may_speak(raw):
-            raw = text[start:end]
-            if not allowance.knows(raw):
+        raw = text[start:end]
+        form = forms.get(raw)
+        if form is None:
+            form = _SILENT
+            if _may_speak(raw.lower()):
                 if not allowance.takes(raw):
-                    return tuple(found), start
-                forms[raw] = _read_form(tag)
-            form = forms[raw]
-            access = _declared(tag, form, outer)
-            free += access is Access.FREE
-            if access is not None and (access is not Access.FREE or free <= _REPORTED):
-                found.append(_statement(tag, access, outer))
-                restricting += found[-1].restricts
-                if restricting == _REPORTED:
-                    return tuple(found), page.unread_from
+                    return tuple(found.statements), start
+                form = _read_form(tag)
+            forms[raw] = form
+        if form is not _SILENT:
+            access = _declared(tag, form, item)
+            if access is not None and found.add(tag, access, item):
+                break
             if form.begins_item:
-                item = _begin_item(outer, beside=beside, linked=form.linked, types=form.types)
-        if name not in VOID and not text.endswith("/>", start, end):
-            elements.push(_Open(name, item, beside))
-    return tuple(found), page.unread_from
+                item = _begin_item(form, item, beside=beside)
+        if name not in VOID and raw[-2:] != "/>":
+            stack.append((name, item, beside))
+            opened[name] = opened.get(name, 0) + 1
+    return tuple(found.statements), page.unread_from
+
+
+def _close(name: str, stack: list[tuple[str, _Item | None, bool]], opened: dict[str, int]) -> None:
+    """Close an element and whatever was left open in it; an end tag without a start changes nothing."""
+    if opened.get(name):
+        while True:
+            last = stack.pop()[0]
+            opened[last] -= 1
+            if last == name:
+                break

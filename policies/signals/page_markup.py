@@ -40,11 +40,11 @@ _ONE_ATTRIBUTE = re.compile(
 _REST_OF_TAG = (
     rf"(?:[ \t\n\f/]*+{_NAME}(?:{_SPACE}={_SPACE}(?:\"[^\"]*+\"|'[^']*+'|[^ \t\n\f>]++)?+)?+)*+[ \t\n\f/]*+>?"
 )
-# One tag, a plain comment, the beginning of another comment, or something else that is no tag. Groups: slash
-# of an end tag; name; beginning of a comment whose end has to be looked for.
+# One tag, a plain comment, the beginning of another comment, or something else that is no tag. Groups: name
+# with the slash of an end tag; beginning of a comment whose end has to be looked for.
 # The look ahead costs a page that is nothing but `<` a fifth of the time.
 _TOKEN = re.compile(
-    rf"<(?=[A-Za-z/!?])(?:(/?)([A-Za-z][^ \t\n\f/>]*+){_REST_OF_TAG}|!--[^->]*+-->|(!--)|[!?/][^>]*+>?)"
+    rf"<(?=[A-Za-z/!?])(?:(/?[A-Za-z][^ \t\n\f/>]*+){_REST_OF_TAG}|!--[^->]*+-->|(!--)|[!?/][^>]*+>?)"
 )
 _OPENING = re.compile(r"</?[A-Za-z][^ \t\n\f/>]*+")
 _COMMENT_END = re.compile(r"--!?>")
@@ -123,7 +123,9 @@ def read_within_budget(text: str, budget: int = TAG_BUDGET) -> tuple[tuple[Tag, 
     """
     tags: list[Tag] = []
     position, length, left = 0, len(text), budget
-    add, new, raw_end, find_tokens = tags.append, tuple.__new__, _RAW_END, _TOKEN.finditer
+    add, new, find_tokens = tags.append, tuple.__new__, _TOKEN.finditer
+    # A page has a hundred names at most; each is made lower case once.
+    names: dict[str, tuple[str, bool, re.Pattern[str] | None]] = {}
     while True:
         # Begun anew behind a comment or a raw element, whose ends are looked for by other means.
         for token in islice(find_tokens(text, position), left + 1):
@@ -131,24 +133,28 @@ def read_within_budget(text: str, budget: int = TAG_BUDGET) -> tuple[tuple[Tag, 
             if not left:
                 return tuple(tags), begin
             left -= 1
-            slash, name, comment = token.groups()
-            if name is None:
+            written, comment = token.groups()
+            if written is None:
                 if comment:
                     # `<!-->` is a whole comment: its end may begin with the dashes of its start.
                     closed = _COMMENT_END.search(text, begin + 2)
                     position = closed.end() if closed else length
                     break
                 continue
-            name = name.lower()
+            known = names.get(written)
+            if known is None:
+                name = written.lower()
+                known = names[written] = (name.lstrip("/"), name[0] == "/", _RAW_END.get(name))
+            name, closing, raw_end = known
             # An empty-element tag has no content in XHTML and SVG; in HTML it has, and reading that as markup
             # errs on the side of finding a statement.
-            if name in raw_end and not slash and not text.endswith("/>", begin, end):
-                ended = raw_end[name].search(text, end)
+            if raw_end is not None and not text.endswith("/>", begin, end):
+                ended = raw_end.search(text, end)
                 position = ended.start() if ended else length
                 add(new(Tag, (text, name, False, begin, end, position)))
                 break
             # A page makes thousands: this takes a third of the time of calling the class.
-            add(new(Tag, (text, name, slash != "", begin, end, end)))
+            add(new(Tag, (text, name, closing, begin, end, end)))
         else:
             return tuple(tags), length
 

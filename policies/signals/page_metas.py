@@ -114,21 +114,33 @@ def _find(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
     lowered, tags, allowance = page.lowered, page.tags, Allowance(MOST_METAS)
     # A name that holds another one is found by it.
     stems = tuple(name for name in wanted if not any(other in name for other in wanted - {name}))
+    places = page.once(_places)
+    known: dict[str, str] = {}
     for number in page.once(_numbers):
         tag = tags[number]
         raw = lowered[tag.start : tag.end]
-        if not ("&" in raw or any(stem in raw for stem in stems)):
+        # What a page says again it says in vain, unless it now stands where it counts and did not before.
+        if (before := known.get(raw)) is not None and (not before or number > places.body_from):
             continue
-        misplaced = page.once(_places).words(number)
-        # What a page says again in the same kind of place it says in vain.
-        if allowance.knows(form := misplaced + raw):
+        if not _mentions(raw, stems):
             continue
-        if not allowance.takes(form):
+        misplaced = places.words(number)
+        if before == misplaced:
+            continue
+        if not allowance.takes(raw):
             return (*found, *_unread(page, wanted, tag.start))
+        known[raw] = misplaced
         found += _metas_of(tag, wanted, misplaced)
     if not page.is_read:
         found += sorted(_behind_the_tags(page, wanted, stems, allowance), key=_line_of)
     return tuple(found)
+
+
+def _mentions(raw: str, stems: tuple[str, ...]) -> bool:
+    for stem in stems:
+        if stem in raw:
+            return True
+    return "&" in raw
 
 
 def _line_of(meta: PageMeta) -> int:
