@@ -58,6 +58,11 @@ class Pace:
         self._pacer = other
         self.gate.use(other)
 
+    @property
+    def pauses(self) -> int:
+        """How many pauses of sites in trouble were begun or made longer."""
+        return self._back_off.pauses
+
     def learn(self, origin: Origin, delay: float) -> None:
         """Remember what an origin asks for, in seconds between two requests; 0 when it asks for nothing."""
         self._pacer.learn(origin, delay)

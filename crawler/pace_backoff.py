@@ -42,6 +42,7 @@ class BackOff:
 
     def __init__(self) -> None:
         self._troubles: OrderedDict[Origin, _Trouble] = OrderedDict()
+        self.pauses = 0  # that were begun or made longer
 
     def __len__(self) -> int:
         """Return how many origins are in trouble."""
@@ -67,6 +68,7 @@ class BackOff:
         """
         trouble = self._of(origin)
         if sent_at >= trouble.struck_at:
+            self.pauses += 1
             trouble.strikes += 1
             trouble.struck_at = now
             trouble.good = 0
@@ -80,6 +82,7 @@ class BackOff:
         """Note a connection that failed and return the seconds for which the origin is to be left alone."""
         trouble = self._of(origin)
         if sent_at >= trouble.failed_at:
+            self.pauses += 1
             trouble.failures += 1
             trouble.failed_at = now
             trouble.good = 0

@@ -38,6 +38,12 @@ class WaitingRoom:
         self._waits: set[asyncio.Future[Any]] = set()
         self._line: deque[asyncio.Future[None]] = deque()
         self._looker: asyncio.TimerHandle | None = None
+        self.most_inside = 0
+        self.longest_wait = 0.0  # seconds, of those whose wait is over
+
+    def __len__(self) -> int:
+        """Return how many wait now."""
+        return len(self._waits)
 
     @property
     def uncounted(self) -> int:
@@ -65,6 +71,9 @@ class WaitingRoom:
 
     async def _wait(self, awaited: asyncio.Future[_Found]) -> _Found:
         self._waits.add(awaited)
+        self.most_inside = max(self.most_inside, len(self._waits))
+        clock = asyncio.get_running_loop().time
+        begin = clock()
         if self._looker is None:
             self._look()
         self._entered()
@@ -77,6 +86,7 @@ class WaitingRoom:
             raise
         finally:
             self._waits.discard(awaited)
+            self.longest_wait = max(self.longest_wait, clock() - begin)
 
     def _look(self) -> None:
         """See every now and then whether the crawl ends: Scrapy waits then for all that is under way."""

@@ -50,6 +50,7 @@ def set_counts(stats: StatsCollector, checkpoint: Checkpoint) -> None:
         stats.set_value(f"{SKIPPED_BY_REASON}{reason}", count)
     if tally.failed:
         stats.set_value(f"{FAILED_BY_REASON}{Reason.ERROR_NETWORK.value}", tally.failed)
+    _set_pace(stats, checkpoint)
     records = checkpoint.log.writer.size
     if records != stats.get_value("sekisho/log/records"):
         stats.set_value("sekisho/log/last_append_timestamp", checkpoint.clock.now_us() / 1_000_000)
@@ -58,6 +59,16 @@ def set_counts(stats: StatsCollector, checkpoint: Checkpoint) -> None:
         stats.set_value("sekisho/log/bytes", log_path(checkpoint.config.log).stat().st_size)
     if checkpoint.site_files is not None:
         stats.set_value("sekisho/robots_cache_entries", len(checkpoint.site_files))
+
+
+def _set_pace(stats: StatsCollector, checkpoint: Checkpoint) -> None:
+    pace = checkpoint.pace
+    room = pace.gate.room
+    stats.set_value("sekisho/pace/deferred", pace.gate.given_back)
+    stats.set_value("sekisho/pace/back_offs", pace.pauses)
+    stats.set_value("sekisho/pace/waiting", len(room))
+    stats.set_value("sekisho/pace/waiting_max", room.most_inside)
+    stats.set_value("sekisho/pace/longest_wait_seconds", round(room.longest_wait, 3))
 
 
 class SekishoStats:

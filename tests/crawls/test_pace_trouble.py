@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from email.utils import formatdate
 
@@ -62,7 +63,7 @@ def test_pauses_grow_while_trouble_lasts_and_no_other_site_waits_for_it(web, cra
         *(web.url(broken, f"/a?{n}") for n in range(1)),
         web.url(broken, "/a"),
         *(web.url(well, f"/{n}") for n in range(40)),
-        settings="RETRY_TIMES = 3",
+        settings='RETRY_TIMES = 3\nLOG_LEVEL = "INFO"',
     )
     first, second = _gaps(_times(web, busy, "/a"))
     assert first >= SECOND
@@ -75,6 +76,11 @@ def test_pauses_grow_while_trouble_lasts_and_no_other_site_waits_for_it(web, cra
     assert max(_times(web, well)) < asked[2]
     assert web.url(busy, "/a") in crawl.kept()
     assert len(crawl.of(verdict="failed")) == 4
+    stats = {key: float(value) for key, value in re.findall(r"'sekisho/pace/(\w+)': ([\d.]+)", crawl.stderr)}
+    assert stats["back_offs"] == 6  # of the busy host two, of the broken one four
+    assert stats["waiting"] == 0 < stats["waiting_max"]
+    assert 0 < stats["longest_wait_seconds"] < 60
+    assert stats["deferred"] >= 0
 
 
 def test_too_many_requests_holds_all_hosts_of_a_domain_and_an_overloaded_server_only_itself(web, crawled):
