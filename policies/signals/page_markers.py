@@ -11,6 +11,7 @@ Pure; never raises on hostile input.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from policies.signals.gate_words import NO_VENDORS, find_vendors
@@ -38,7 +39,8 @@ _REFRESH_PRAGMA = re.compile(rb"http-equiv\s{0,9}=\s{0,9}[\"']?\s{0,9}refresh")
 MOST_LINKS = 8
 """A page with more links than these is no challenge and no way to a login."""
 
-_LINK = b"<a "
+# By pattern: its first octet is found at once, while a search for three common ones takes ten times as long.
+_LINK = re.compile(rb"<a ")
 # What such a page goes on with: a script, a form.
 _GOING_ON = (b"location", b"samlrequest", b"</form")
 
@@ -102,12 +104,7 @@ def _robots_may_restrict(lowered: bytes, name: bytes) -> bool:
 
 def has_few_links(lowered: bytes) -> bool:
     """Tell whether a page (in lower case) has at most `MOST_LINKS` links; a full page shows it at once."""
-    position = -1
-    for _ in range(MOST_LINKS + 1):
-        position = lowered.find(_LINK, position + 1)
-        if position < 0:
-            return True
-    return False
+    return next(islice(_LINK.finditer(lowered), MOST_LINKS, None), None) is None
 
 
 def _holds_one_of(words: tuple[bytes, ...], lowered: bytes) -> bool:
