@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from scrapy.core.downloader.handlers import DownloadHandlers
+from scrapy.utils.defer import deferred_from_coro
 from scrapy.utils.httpobj import urlparse_cached
 from twisted.python.failure import Failure
 
@@ -222,11 +223,12 @@ class Downloader(PacedDownloader):
 
         It counts for its host from here on, also while it waits for the pace that the site asked for: the
         scheduler takes the next request from the host with the fewest, so that others are not kept waiting.
-        The call below must run at once and not in a task of its own: it is what makes `needs_backout` true.
+        It counts as under way at once and not when its task begins: that is what makes `needs_backout` true.
         """
         with suppress(ValueError):  # no address: the rules will say so
             self._get_slot(request)[1].active.add(request)
-        exchange: Deferred[Response | Request] = super().fetch(request)
+        self.active.add(request)
+        exchange = deferred_from_coro(self.middleware.download_async(self._enqueue_request, request))
         return exchange.addBoth(self._release, request).addBoth(self.end_pace, request)
 
     def _wait_for_download(
@@ -241,6 +243,7 @@ class Downloader(PacedDownloader):
         return super()._wait_for_download(slot, request, queue_dfd)
 
     def _release(self, result: _Result, request: Request) -> _Result:
+        self.active.discard(request)
         visit = self._checkpoint.visit(request)
         if visit is not None:
             visit.end_turn()

@@ -1,10 +1,10 @@
 """Scrapy's downloader, with the pace kept before a request is queued and not in the queue.
 
-Three changes to Scrapy 2.19: what waits for its site takes no place of CONCURRENT_REQUESTS; the delay of a
+Four changes to Scrapy 2.19: what waits for its site takes no place of CONCURRENT_REQUESTS; the delay of a
 slot (DOWNLOAD_DELAY with its jitter, DOWNLOAD_SLOTS, what AutoThrottle makes of it) is kept by the pacer,
-together with what the site asks for, so that a decision is made when a request is about to leave; and a
-request that has to wait at the door goes back to be judged anew. How many requests may be under way to a
-host stays with Scrapy's slots.
+together with what the site asks for, so that a decision is made when a request is about to leave; a
+request that has to wait at the door goes back to be judged anew; and one that need not wait for its host is
+not queued. How many requests may be under way to a host stays with Scrapy's slots.
 Decides nothing about what may be fetched.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from scrapy import signals
 from scrapy.core.downloader import Downloader
 from scrapy.exceptions import IgnoreRequest
 from scrapy.utils.defer import _schedule_coro, deferred_from_coro
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.core.downloader import Slot
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
     from twisted.internet.defer import Deferred
 
 _Result = TypeVar("_Result")
@@ -42,6 +44,26 @@ class PacedDownloader(Downloader):
         room = self._pace.gate.room
         room.call_in()
         return 0 < self.total_concurrency <= len(self.active) - room.uncounted
+
+    async def _enqueue_request(self, request: Request) -> Response:
+        """Download a request, at once where its host has a place for it, else when it has one.
+
+        At once means within the task that asked: Scrapy takes the way through the queue in any case, with a
+        task, a Deferred and a future for each request and two more rounds of the loop.
+        """
+        key, slot = self._get_slot(request)
+        if slot.queue or slot.free_transfer_slots() <= 0:
+            return await super()._enqueue_request(request)
+        request.meta[self.DOWNLOAD_SLOT] = key
+        slot.active.add(request)
+        try:
+            self.signals.send_catch_log(
+                signal=signals.request_reached_downloader, request=request, spider=self.crawler.spider
+            )
+            slot.lastseen = monotonic()
+            return await self._download(slot, request)
+        finally:
+            slot.active.remove(request)
 
     def _process_queue(self, slot: Slot) -> None:
         """Start what is queued, as far as the host's concurrency goes; each has had its turn already."""
