@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 REMEMBERED_OF_A_SITE = 20_000
 """Cookies of one registrable domain: one that sets another value with every answer forgets its own."""
-REMEMBERED_COOKIES = 1_000_000
-"""Cookies of all together, about 150 octets each; the site that was met longest ago is forgotten first."""
+REMEMBERED_COOKIES = 300_000
+"""Cookies of all together, about 500 octets each where a site sets three; the site that was met longest ago is forgotten first."""
 _books: WeakKeyDictionary[Checkpoint, SiteCookies] = WeakKeyDictionary()
 
 
@@ -42,7 +42,7 @@ class SiteCookies:
     """See the module. One for each crawl: `SiteCookies.of(checkpoint)`."""
 
     def __init__(self) -> None:
-        self._sites: OrderedDict[str, OrderedDict[int, None]] = OrderedDict()
+        self._sites: OrderedDict[str, dict[int, None]] = OrderedDict()
         self._count = 0
 
     def __len__(self) -> int:
@@ -63,16 +63,16 @@ class SiteCookies:
         if not values:
             return
         site = _site(response.url)
-        known = self._sites.setdefault(site, OrderedDict())
+        known = self._sites.setdefault(site, {})
         self._sites.move_to_end(site)
         before = len(known)
         for value in values:
             name, equals, content = _text(value).partition(";")[0].partition("=")
             key = hash(f"{name.strip()}={content.strip()}" if equals else name.strip())
-            known[key] = None
-            known.move_to_end(key)
+            known.pop(key, None)
+            known[key] = None  # the newest comes last
             if len(known) > REMEMBERED_OF_A_SITE:
-                known.popitem(last=False)
+                del known[next(iter(known))]
         self._count += len(known) - before
         while self._count > REMEMBERED_COOKIES:
             self._count -= len(self._sites.popitem(last=False)[1])
@@ -83,7 +83,7 @@ class SiteCookies:
         if not values:
             return ""
         site = _site(request.url)
-        known = self._sites.get(site, OrderedDict())
+        known = self._sites.get(site, {})
         for value in values:
             for pair in _text(value).split(";"):
                 if not (cookie := pair.strip()):
@@ -91,6 +91,6 @@ class SiteCookies:
                 key = hash(cookie)
                 if key not in known:
                     return cookie.partition("=")[0][:100] or "a nameless one"
-                known.move_to_end(key)
+                known[key] = known.pop(key)
                 self._sites.move_to_end(site)
         return ""
