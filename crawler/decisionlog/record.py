@@ -19,7 +19,9 @@ class Document:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: that makes its making four times as long, three are made for every page, and whoever appends one
+# reads it at once.
+@dataclass(slots=True, kw_only=True)
 class Entry:
     """What a caller asks to be recorded; the writer adds segment, index and time.
 
