@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 REMEMBERED_OF_A_SITE = 20_000
 """Cookies of one registrable domain: one that sets another value with every answer forgets its own."""
 REMEMBERED_COOKIES = 300_000
-"""Cookies of all together, about 500 octets each where a site sets three; the site that was met longest ago is forgotten first."""
+"""Cookies of all together, about 500 octets each where a site sets three; the site that was met longest ago
+is forgotten first."""
 _books: WeakKeyDictionary[Checkpoint, SiteCookies] = WeakKeyDictionary()
 
 
