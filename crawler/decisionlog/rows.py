@@ -7,6 +7,7 @@ reaches the writer's thread. Touches no database.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -71,15 +72,18 @@ def _digest(text: str, name: str) -> bytes:
     raise ValueError(f"{name} {text[:80]!r} is not a SHA-256 digest in 64 hex characters")
 
 
-def _storable(url: str, octets: bytes) -> str | bytes:
-    """Return what the table keeps of a URL: text, or its octets when it is no valid Unicode."""
-    if url.isascii():
-        return url
+@lru_cache(maxsize=256)
+def _kept(url: str) -> tuple[bytes, str | bytes]:
+    """Return the octets of a URL, and what the table keeps of it: its octets when it is no valid Unicode.
+
+    Remembered, since a page has three records and a parent has many pages.
+    """
+    octets = encoding.url_octets(url)
     try:
-        url.encode()
-    except UnicodeEncodeError:
-        return octets
-    return url
+        octets.decode()
+    except UnicodeDecodeError:
+        return octets, octets
+    return octets, url
 
 
 def _regular(value: Value, keep: Callable[[str], str] | None) -> Value:
@@ -105,7 +109,7 @@ class RowMaker:
         self._clock = clock
         self._entropy = entropy
         self._keep = keep  # what a text becomes where not every text can be stored
-        self._encoder = encoding.RecordEncoder(segment)
+        self._encoder = encoding.RecordEncoder(segment, lead=b"\x00")  # as a leaf is hashed
         self._contexts: dict[tuple[str, str, str], Context] = {}
         self._bases: dict[bytes, tuple[tuple[bytes, Document], ...]] = {}
         self._salts = b""
@@ -141,7 +145,7 @@ class RowMaker:
         if self._encoder.texts.irregular:
             fields = tuple(_regular(value, self._keep) for value in fields)
             self._encoder.texts.irregular = False
-        pending.leaf = sha256(b"\x00" + data).digest()
+        pending.leaf = sha256(data).digest()
         pending.row = (self._number, *times, *fields, pending.leaf)
 
     def _basis(self, basis: bytes) -> tuple[tuple[bytes, Document], ...]:
@@ -183,10 +187,10 @@ class RowMaker:
         salt = self._salt()
         url_commit = parent_commit = kept_url = kept_parent = None
         if url is not None:
-            octets = encoding.url_octets(url)
-            url_commit, kept_url = encoding.url_commitment(salt, octets), _storable(url, octets)
+            octets, kept_url = _kept(url)
+            url_commit = encoding.url_commitment(salt, octets)
         if parent is not None:
-            octets = encoding.url_octets(parent)
-            parent_commit, kept_parent = encoding.parent_commitment(salt, octets), _storable(parent, octets)
+            octets, kept_parent = _kept(parent)
+            parent_commit = encoding.parent_commitment(salt, octets)
         pending.opening = (self._number, pending.idx, kept_url, kept_parent, salt)
         return url_commit, parent_commit
