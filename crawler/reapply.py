@@ -23,9 +23,10 @@ from crawler.visit import Visit, request_facts
 from crawler.withdrawals import withdrawals
 from policies.basis import decode_basis
 from policies.decide import SiteSide, Standing, judge_every_rule
-from policies.facts import RequestFacts, RobotsAccess
+from policies.facts import RequestFacts
 from policies.reapply import RULE, Again, Rejudged, judge_again, withdrawal
 from policies.rules.piracy import judge_piracy
+from policies.rules.robots import leaves_open
 from policies.rules.scope import judge_scope
 from policies.vocabulary import Action, Evidence, Reason, RequestKind, Verdict
 from policies.waivers import refusals_lifted
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 BATCH = 1_000  # records that are judged together
 SIDE_BY_SIDE = 64  # origins or pages that are asked for at a time; each site's own pace holds besides
 REMEMBERED_ORIGINS = 10_000
-_ANSWERED = frozenset({RobotsAccess.RULES, RobotsAccess.UNAVAILABLE})
 _ERASED = Verdict(
     rule="reapply",
     action=Action.SKIP,
@@ -179,7 +179,7 @@ class Reapply:
         async with self._asking:
             robots = await checkpoint.site_files.robots(origin)
             files = None
-            if checkpoint.rights_files is not None and robots.file.access in _ANSWERED:
+            if checkpoint.rights_files is not None and leaves_open(robots.file, checkpoint.intent):
                 files = await checkpoint.rights_files.rights(origin)
         if len(self._sides) >= REMEMBERED_ORIGINS:
             self._sides.clear()

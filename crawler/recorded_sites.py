@@ -19,7 +19,7 @@ from policies.basis import decode_basis
 from policies.decide import SiteSide
 from policies.facts import RobotsAccess
 from policies.rules.ai_txt import AiTxtReading
-from policies.rules.robots import read_rules
+from policies.rules.robots import leaves_open, read_rules
 from policies.rules.rsl import Licences, read_licence
 from policies.rules.trust_txt import TrustTxtReading
 from policies.signals.licence_links import MOST_LICENCES
@@ -104,7 +104,7 @@ class RecordedSites:
         if robots is None:
             return Recorded(side=None, sources=(source,))
         readings = read_rules(robots)
-        if robots.access not in {RobotsAccess.RULES, RobotsAccess.UNAVAILABLE}:
+        if not leaves_open(robots, self._intent):
             return Recorded(side=SiteSide(readings=readings, files=None), sources=(source,))
         sources = [source]
         families = families_for(self._intent)

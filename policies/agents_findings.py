@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from policies.agents_model import AgentPolicy, Honour
+from policies.agents_model import FIRST_HONOURS, AgentPolicy, Honour
 
 if TYPE_CHECKING:
     from datetime import date
@@ -107,13 +107,37 @@ def _day_findings(policy: AgentPolicy, today: date) -> list[Finding]:
     return found
 
 
+#: Switches without which blocks of AI agents are not honoured as a whole.
+_BLOCK_SWITCHES = ("honour_peer_ai_blocks", "honour_ai_prohibitions")
+
+
 def _honour_findings(policy: AgentPolicy) -> list[Finding]:
-    """Require that all that is enforced is declared: the published policy is made from the file."""
-    missing = [honour.value for honour in Honour if honour not in policy.honours]
-    if not missing:
-        return []
-    message = f"does not name {', '.join(missing)}, which this version of Sekisho always honours; add it"
-    return [Finding(severity=Severity.ERROR, field="honours", message=message)]
+    """Require that all that is enforced is declared: the published policy is made from the file.
+
+    What joined the vocabulary later is asked for by a warning, so that a file from before it still crawls.
+    """
+    off = [name for name in _BLOCK_SWITCHES if name in policy.signals.deviations()]
+    missing = [honour for honour in Honour if honour not in policy.honours]
+    if off:
+        missing = [honour for honour in missing if honour is not Honour.AI_AGENT_BLOCKS]
+    first = [honour.value for honour in missing if honour in FIRST_HONOURS]
+    later = [honour.value for honour in missing if honour not in FIRST_HONOURS]
+    found = []
+    if first:
+        message = f"does not name {', '.join(first)}, which this version of Sekisho always honours; add it"
+        found.append(Finding(severity=Severity.ERROR, field="honours", message=message))
+    if later:
+        message = (
+            f"does not name {', '.join(later)}, which this version of Sekisho honours as well; "
+            "add it with the next version of the file, so that site owners read it"
+        )
+        found.append(Finding(severity=Severity.WARNING, field="honours", message=message))
+    if off and Honour.AI_AGENT_BLOCKS in policy.honours:
+        message = (
+            f"names {Honour.AI_AGENT_BLOCKS.value}, and signals.{off[0]} = false says otherwise; take out one"
+        )
+        found.append(Finding(severity=Severity.ERROR, field="honours", message=message))
+    return found
 
 
 def _switch_findings(policy: AgentPolicy) -> list[Finding]:

@@ -40,6 +40,44 @@ HONOURS: dict[Honour, Label] = {
     Honour.PAYWALLS: Label(en="Declared paywalls", ja="宣言されたペイウォール(有料記事)"),
     Honour.LEGAL_BLOCKS: Label(en="Legal blocks (HTTP 451)", ja="法的理由による遮断(HTTP 451)"),
     Honour.PIRACY_LISTS: Label(en="Piracy domains are left out", ja="海賊版サイトのドメインの除外"),
+    Honour.RATE_AND_HOURS: Label(
+        en="Request-rate and Visit-time in robots.txt, Retry-After",
+        ja="robots.txt の Request-rate と Visit-time、Retry-After",
+    ),
+    Honour.USAGE_PREFERENCES: Label(
+        en="Usage preferences (AIPREF Content-Usage, in robots.txt and headers)",
+        ja="利用に関する意思表示(AIPREF Content-Usage、robots.txt とヘッダー)",
+    ),
+    Honour.CONTENT_SIGNALS: Label(
+        en="Content Signals (Content-Signal, in robots.txt and headers)",
+        ja="Content Signals(Content-Signal、robots.txt とヘッダー)",
+    ),
+    Honour.TDM_RESERVATIONS: Label(
+        en="Reservations of text and data mining (TDMRep: tdmrep.json, headers, pages)",
+        ja="テキスト・データマイニングの権利留保(TDMRep:tdmrep.json、ヘッダー、ページ)",
+    ),
+    Honour.RSL_LICENCES: Label(
+        en="Licence terms in RSL (robots.txt, headers, pages, feeds)",
+        ja="RSL によるライセンス条件(robots.txt、ヘッダー、ページ、フィード)",
+    ),
+    Honour.AI_TXT: Label(en="ai.txt", ja="ai.txt"),
+    Honour.TRUST_TXT: Label(en="trust.txt (datatrainingallowed)", ja="trust.txt(datatrainingallowed)"),
+    Honour.ROBOTS_METAS: Label(
+        en="X-Robots-Tag and robots metas (noindex, noarchive, nosnippet, nofollow…), Noindex in robots.txt",
+        ja=(
+            "X-Robots-Tag と robots メタタグ(noindex、noarchive、nosnippet、nofollow など)、"
+            "robots.txt の Noindex"
+        ),
+    ),
+    Honour.NOAI: Label(en="noai and noimageai", ja="noai と noimageai"),
+    Honour.ASSET_RIGHTS: Label(
+        en="Rights declared inside image files (PLUS, CAWG, TDM)",
+        ja="画像ファイル内の権利表示(PLUS、CAWG、TDM)",
+    ),
+    Honour.AI_AGENT_BLOCKS: Label(
+        en="Blocks aimed at AI agents as a class, and other robots.txt lines against AI use",
+        ja="AI エージェント全般に向けた拒否、および AI 利用を拒む robots.txt のその他の行",
+    ),
 }
 
 #: Dotted keys of an agent file; items of `third_party_crawlers` are labelled without their index.
@@ -70,6 +108,10 @@ FIELDS: dict[str, Label] = {
         en="Longest Crawl-delay that is waited for", ja="待機する Crawl-delay の上限"
     ),
     "signals": Label(en="Departures in the reading of signals", ja="シグナルの解釈に関する例外設定"),
+    "signals.honour_denied_robots": Label(
+        en="A robots.txt that is refused (401, 403) refuses the site",
+        ja="アクセスを拒否された robots.txt(401、403)をサイト全体の拒否とみなす",
+    ),
     "signals.honour_peer_ai_blocks": Label(
         en="Blocks of other AI agents count", ja="他の AI エージェントへの拒否の遵守"
     ),

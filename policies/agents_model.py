@@ -31,7 +31,12 @@ ROBOTS_MAX_AGE_SECONDS = 86_400
 
 
 class Honour(StrEnum):
-    """What an agent declares to honour; each item of this closed vocabulary is enforced by a rule."""
+    """What an agent declares to honour; each item of this closed vocabulary is enforced by a rule.
+
+    Items are added, never renamed or taken away, so that a file of an earlier version of Sekisho stays good:
+    `FIRST_HONOURS` are those that every file has to name, the others are enforced whether named or not.
+    `AI_AGENT_BLOCKS` alone can be switched off, and may then not be named.
+    """
 
     ROBOTS_TXT = "robots-txt"
     CRAWL_DELAY = "crawl-delay"
@@ -40,6 +45,30 @@ class Honour(StrEnum):
     PAYWALLS = "paywalls"
     LEGAL_BLOCKS = "legal-blocks"
     PIRACY_LISTS = "piracy-lists"
+    RATE_AND_HOURS = "rate-and-hours"
+    USAGE_PREFERENCES = "usage-preferences"
+    CONTENT_SIGNALS = "content-signals"
+    TDM_RESERVATIONS = "tdm-reservations"
+    RSL_LICENCES = "rsl-licences"
+    AI_TXT = "ai-txt"
+    TRUST_TXT = "trust-txt"
+    ROBOTS_METAS = "robots-metas"
+    NOAI = "noai"
+    ASSET_RIGHTS = "asset-rights"
+    AI_AGENT_BLOCKS = "ai-agent-blocks"
+
+
+FIRST_HONOURS = frozenset(
+    (
+        Honour.ROBOTS_TXT,
+        Honour.CRAWL_DELAY,
+        Honour.ACCESS_RESTRICTIONS,
+        Honour.LOGIN_WALLS,
+        Honour.PAYWALLS,
+        Honour.LEGAL_BLOCKS,
+        Honour.PIRACY_LISTS,
+    )
+)
 
 
 def _clean(value: str, *, lines: bool) -> str:
@@ -204,6 +233,7 @@ class SignalSwitches(Part):
     reservation does not bind its purpose `research`, and licences for education are open to it.
     """
 
+    honour_denied_robots: Switch = True
     honour_peer_ai_blocks: Switch = True
     honour_ai_prohibitions: Switch = True
     honour_preferences_by_analogy: Switch = True

@@ -83,7 +83,7 @@ def _consulted(
     file = readings.file if readings else None
     yield judge_scope(request, loopback_only=standing.loopback_only)
     yield judge_piracy(request, standing.matcher, now_us=now_us, weights=standing.weights)
-    yield judge_robots(request, file, readings, standing.token)
+    yield judge_robots(request, file, readings, standing.token, standing.intent)
     yield judge_crawl_delay_of(readings, standing.token, standing.longest_delay)
     if standing.intent is None:
         return

@@ -97,7 +97,7 @@ user_agent = {_quoted(f"Mozilla/5.0 (compatible; {token}/1.0; +{page})")}
 # Why it collects; one or several of {", ".join(Purpose)}.
 purposes = [{", ".join(_quoted(purpose) for purpose in purposes)}]
 
-# What it honours. All of it is enforced; none can be switched off.
+# What it honours. All of it is enforced; only the last can be switched off ([signals]; leave it out then).
 honours = [
 {honours}]
 

@@ -21,9 +21,10 @@ from policies.agents import has_placeholder_contact, load_agent
 from policies.agents_intent import intent_of
 from policies.ai_agents import load_ai_agents
 from policies.decide import SiteSide, Standing
-from policies.facts import RequestFacts, RobotsAccess
+from policies.facts import RequestFacts
 from policies.rules.judged_rows import Intent
 from policies.rules.piracy import judge_piracy
+from policies.rules.robots import leaves_open
 from policies.rules.scope import judge_scope
 from policies.vocabulary import RequestKind
 from policies.waivers import NO_WAIVERS, load_waivers
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from crawler.config import Config
     from policies.vocabulary import Origin
 
-
-# Where robots.txt itself could not be had or is refused, no page is judged and nothing more is asked for.
-_ANSWERED = frozenset({RobotsAccess.RULES, RobotsAccess.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +133,8 @@ def said_by_sites(site: Site, origins: Sequence[Origin]) -> dict[Origin, SiteSid
             for origin in origins if site_files is not None else ():
                 robots = await site_files.robots(origin)  # type: ignore[union-attr] # asked just above
                 files = None
-                if checkpoint.rights_files is not None and robots.file.access in _ANSWERED:
+                # Where robots.txt could not be had or is refused, nothing more is asked for.
+                if checkpoint.rights_files is not None and leaves_open(robots.file, checkpoint.intent):
                     files = await checkpoint.rights_files.rights(origin)
                 found[origin] = SiteSide(readings=robots.readings, files=files)
             return

@@ -75,7 +75,7 @@ class RobotsMiddleware:
         if site is None:
             site = await checkpoint.pace.gate.room.inside(self.site_files.robots(origin))
         visit.readings = site.readings
-        verdict = judge_robots(visit.facts, site.file, site.readings, self._token)
+        verdict = judge_robots(visit.facts, site.file, site.readings, self._token, checkpoint.intent)
         if verdict.reason is Reason.ROBOTS_DISALLOW:
             self._stats.inc_value("robotstxt/forbidden")
         elif verdict.reason is Reason.ROBOTS_UNREACHABLE:

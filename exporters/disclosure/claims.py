@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from exporters.disclosure.bases import KEEP_BASES, NAMED, PERMIT_BASES, Bases
-from exporters.disclosure.families import FAMILIES, Family
 from exporters.disclosure.probes import (
     DISGUISED_PAGE,
     KEEP,
@@ -32,16 +31,16 @@ from exporters.disclosure.probes import (
     kept_though_refused,
     run_probe,
 )
+from exporters.disclosure.promises import ASKED, KEPT, OBEYED, Obeyed
 from exporters.disclosure.replay import replay_robots
 from policies.agents import Honour
-from policies.rules import crawl_delay, login, paywall, piracy, robots
-from policies.vocabulary import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporters.disclosure.figures import Log, Query, Scope
     from exporters.disclosure.sources import PolicyInForce, RunHeader
+    from policies.vocabulary import Reason
 
 _DAY_US = 86_400_000_000
 _EPOCH_ORDINAL = 719_163  # date(1970, 1, 1).toordinal()
@@ -80,38 +79,6 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Promise:
-    """What keeping a page contradicts: these statuses, these reasons, or `rule` not consulted (if any)."""
-
-    statuses: tuple[int, ...]
-    reasons: tuple[Reason, ...]
-    rule: str = ""
-
-
-_KEPT: dict[Honour, _Promise] = {
-    Honour.PAYWALLS: _Promise(statuses=(402,), reasons=FAMILIES[Family.PAYWALL], rule=paywall.RULE),
-    Honour.ACCESS_RESTRICTIONS: _Promise(
-        statuses=(401, 403, 407),
-        reasons=(
-            Reason.HTTP_401,
-            Reason.HTTP_403,
-            Reason.HTTP_407,
-            Reason.BOT_CHALLENGE,
-            Reason.CRAWLER_CHARGED,
-            Reason.CREDENTIALS_REQUESTED,
-        ),
-    ),
-    Honour.LOGIN_WALLS: _Promise(statuses=(401,), reasons=(Reason.LOGIN_REQUIRED,), rule=login.RULE),
-    Honour.LEGAL_BLOCKS: _Promise(statuses=(451,), reasons=(Reason.LEGAL_BLOCK,)),
-}
-_ASKED: dict[Honour, tuple[str, tuple[Reason, ...]]] = {
-    Honour.ROBOTS_TXT: (robots.RULE, FAMILIES[Family.ROBOTS]),
-    Honour.CRAWL_DELAY: (crawl_delay.RULE, (Reason.CRAWL_DELAY_TOO_LONG,)),
-    Honour.PIRACY_LISTS: (piracy.RULE, FAMILIES[Family.PIRACY]),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """One claim under test: its name, the log, the scope and what is read besides."""
 
@@ -125,13 +92,13 @@ class _Case:
         """Put a probe to the log under this claim's name."""
         return run_probe(self.log, self.scope, self.claim, probe, *extra, documents=documents)
 
-    def against_bases(self, base: str, query: Query, rule: str, reasons: tuple[Reason, ...]) -> Test:
+    def against_bases(
+        self, base: str, query: Query, rule: str, reasons: tuple[Reason, ...], name: str = "against_its_basis"
+    ) -> Test:
         """Test the records of `base` against the stored bases of their decisions, named by digest."""
         doubt = self.bases.doubtful(query, self.scope, rule, reasons)
         bad = f"COALESCE(d.basis_sha256, '') IN {among(doubt.digests)}"
-        return self.run(
-            Probe(id="against_its_basis", base=base, bad=bad), *doubt.digests, documents=doubt.documents
-        )
+        return self.run(Probe(id=name, base=base, bad=bad), *doubt.digests, documents=doubt.documents)
 
 
 def _replayed(case: _Case) -> tuple[Test, ...]:
@@ -150,16 +117,29 @@ def _replayed(case: _Case) -> tuple[Test, ...]:
     return tuple(tests)
 
 
+def _obeyed(case: _Case, family: Obeyed) -> tuple[Test, ...]:
+    """Return the tests that neither a permit nor a kept page goes against a family of signals."""
+    reasons = family.reasons
+    return (
+        case.against_bases(PAGE_PERMIT, PERMIT_BASES, family.before, reasons),
+        case.run(answered_though_refused(reasons)),
+        case.against_bases(KEEP, KEEP_BASES, family.after, reasons, "kept_against_its_basis"),
+        case.run(kept_though_refused(reasons)),
+    )
+
+
 def _promises(case: _Case, honour: Honour) -> tuple[Test, ...]:
     """Return the tests of one honoured measure."""
-    if honour in _KEPT:
-        promise = _KEPT[honour]
+    if honour in KEPT:
+        promise = KEPT[honour]
         return (
             case.run(kept_status(*promise.statuses)),
             case.run(kept_though_refused(promise.reasons)),
             case.against_bases(KEEP, KEEP_BASES, promise.rule, promise.reasons),
         )
-    rule, reasons = _ASKED[honour]
+    if honour in OBEYED:
+        return _obeyed(case, OBEYED[honour])
+    rule, reasons = ASKED[honour]
     tests = (
         case.against_bases(PAGE_PERMIT, PERMIT_BASES, rule, reasons),
         case.run(answered_though_refused(reasons)),

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from policies.facts import RobotsAccess
+from policies.precedence import Row
 from policies.signals.robots import parse_robots
 from policies.signals.robots_second import NAME as SECOND_READER
 from policies.signals.robots_second import Opinion, SecondReader
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from policies.facts import RequestFacts, RobotsFile
+    from policies.rules.judged_rows import Intent
     from policies.signals.robots import RobotsRules
     from policies.signals.robots_agent import CrawlDelay, RobotsAnswer
 
@@ -120,8 +122,10 @@ class RobotsReadings:
             note="; ".join(notes),
         )
 
-    def judge(self, token: str, url: str) -> Verdict:
-        """Return the verdict on a URL of the file's origin."""
+    def judge(self, token: str, url: str, intent: Intent | None = None) -> Verdict:
+        """Return the verdict on a URL of the file's origin; `intent` says how a refused file is read."""
+        if self.file.access is RobotsAccess.DENIED and _reads_denied_as_absent(intent):
+            return self.kept((RULE, "denied"), self._lifted_denial)
         whole = self._judge_access()
         if whole is not None:
             return whole
@@ -182,6 +186,15 @@ class RobotsReadings:
             note = self.rules.problem or "unreachable: complete disallow (RFC 9309 section 2.3.1.4)"
         return Verdict(rule=RULE, action=Action.SKIP, reason=reason, evidence=(self.evidence(note=note),))
 
+    def _lifted_denial(self) -> Verdict:
+        note = (
+            f"HTTP {self.file.status}: the operator reads it as no rules (RFC 9309 section 2.3.1.3); "
+            "signals.honour_denied_robots is off in the agent file"
+        )
+        return Verdict(
+            rule=RULE, action=Action.FETCH, reason=Reason.ALLOWED, evidence=(self.evidence(note=note),)
+        )
+
     def _verdict_of(self, answer: RobotsAnswer, opinion: Opinion) -> Verdict:
         note = f"{answer.explanation}; {opinion.note}" if opinion.note else answer.explanation
         evidence: tuple[Evidence, ...] = (
@@ -201,11 +214,28 @@ def read_rules(file: RobotsFile) -> RobotsReadings:
     return RobotsReadings(file, rules, SecondReader(rules.octets))
 
 
+def leaves_open(file: RobotsFile, intent: Intent | None) -> bool:
+    """Whether robots.txt leaves anything of its origin to be asked for: it has rules, or there are none."""
+    return file.access in {RobotsAccess.RULES, RobotsAccess.UNAVAILABLE} or (
+        file.access is RobotsAccess.DENIED and _reads_denied_as_absent(intent)
+    )
+
+
+def _reads_denied_as_absent(intent: Intent | None) -> bool:
+    """Whether the operator's policy lifts row 4 of the precedence table; without an intent nothing is."""
+    return intent is not None and not intent.effect(Row.ROBOTS_DENIED).denies
+
+
 def judge_robots(
-    request: RequestFacts, robots: RobotsFile | None, readings: RobotsReadings | None, token: str
+    request: RequestFacts,
+    robots: RobotsFile | None,
+    readings: RobotsReadings | None,
+    token: str,
+    intent: Intent | None = None,
 ) -> Verdict:
     """Return whether robots.txt lets a request go.
 
+    `intent` is asked for one thing only: whether a robots.txt that was refused (401, 403) refuses the origin.
     `readings` are those of `robots`; others, or none, are made anew. Without a file of the request's own
     origin nothing may go, except a request for `/robots.txt` itself.
     """
@@ -219,4 +249,4 @@ def judge_robots(
         readings = read_rules(robots)
     if not readings.is_of(request.origin):
         return _not_obtained(f"{robots.url[:300]} is the robots.txt of another origin than {request.origin}")
-    return readings.judge(token, request.url)
+    return readings.judge(token, request.url, intent)

@@ -1,5 +1,6 @@
 """Switches of an agent file: each moves cells that are our reading, and nothing that a specification says."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -8,14 +9,12 @@ import pytest
 from policies.agents import parse_agent
 from policies.agents_findings import Severity, agent_findings
 from policies.agents_intent import intent_of
-from policies.agents_model import SignalSwitches
+from policies.agents_model import FIRST_HONOURS, Honour, SignalSwitches
 from policies.agents_problems import AgentError
 from policies.precedence import DEFAULTS, SWITCHES, TABLE, Effect, Row
 from policies.vocabulary import Purpose
 
 EXAMPLE = (Path(__file__).resolve().parents[2] / "policies/agents/examplebot.toml").read_text()
-# A rule judges it by the status alone: no agent file moves it.
-NOT_OFFERED = {"honour_denied_robots"}
 
 
 def agent(signals="", purposes='["ai-training"]'):
@@ -29,7 +28,7 @@ def test_without_the_table_the_agent_departs_nowhere():
 
 
 def test_the_names_are_those_of_the_precedence_table():
-    assert set(SignalSwitches().values()) == set(SWITCHES) - NOT_OFFERED
+    assert set(SignalSwitches().values()) == set(SWITCHES)
 
 
 @pytest.mark.parametrize("name", sorted(SignalSwitches().values()))
@@ -84,3 +83,39 @@ def test_every_departure_is_a_warning_with_its_key():
 def test_a_switch_that_nobody_knows_or_that_is_no_boolean_is_refused(signals):
     with pytest.raises(AgentError, match=r"a\.toml:\d+.*signals"):
         agent(signals)
+
+
+def _naming(names, signals=""):
+    text = re.sub(
+        r"honours = \[.*?\n\]",
+        f"honours = [{', '.join(map(repr, map(str, names)))}]",
+        EXAMPLE,
+        flags=re.DOTALL,
+    )
+    return parse_agent(f"{text}\n{signals}".encode(), "a.toml")
+
+
+def _said(policy, field="honours"):
+    return [one for one in agent_findings(policy, date(2026, 11, 22)) if one.field == field]
+
+
+def test_a_file_from_before_a_family_joined_the_vocabulary_still_crawls_and_is_told_what_to_add():
+    (finding,) = _said(_naming(sorted(FIRST_HONOURS)))
+    assert finding.severity is Severity.WARNING
+    assert all(honour.value in finding.message for honour in set(Honour) - FIRST_HONOURS)
+
+
+@pytest.mark.parametrize("left_out", sorted(FIRST_HONOURS))
+def test_a_file_that_leaves_out_one_of_the_first_measures_does_not_crawl(left_out):
+    (finding,) = _said(_naming(honour for honour in Honour if honour is not left_out))
+    assert finding.severity is Severity.ERROR
+
+
+@pytest.mark.parametrize("switch", ["honour_peer_ai_blocks", "honour_ai_prohibitions"])
+def test_blocks_of_ai_agents_are_declared_exactly_where_no_switch_lifts_them(switch):
+    off = f"[signals]\n{switch} = false\n"
+    assert _said(_naming(Honour)) == []
+    (finding,) = _said(_naming(Honour, off))
+    assert finding.severity is Severity.ERROR
+    assert switch in finding.message
+    assert _said(_naming((one for one in Honour if one is not Honour.AI_AGENT_BLOCKS), off)) == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from blocklists.domain import registrable_domain
 from exporters.disclosure.claims import Claim, Status
+from exporters.disclosure.promises import ASKED, KEPT, OBEYED
+from policies.agents import Honour
 from policies.basis import encode_basis
 from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKind, Stage, Verdict
 
@@ -307,3 +311,40 @@ def test_a_last_good_robots_txt_may_be_older_than_a_fresh_one(book, run, kit, di
     run.page(f"https://{HOST}/article/30", HOST, robots=stale)
     run.close()
     assert contradicted(disclosed(book)) == {}
+
+
+def _honouring_all(kit) -> bytes:
+    names = ", ".join(f'"{honour.value}"' for honour in Honour)
+    return re.sub(rb"honours = \[.*?\]", f"honours = [{names}]".encode(), kit.agent_toml(), flags=re.DOTALL)
+
+
+def test_every_honoured_measure_has_its_tests_in_one_table():
+    tables = [set(KEPT), set(ASKED), set(OBEYED)]
+    assert set().union(*tables) == set(Honour)
+    assert sum(map(len, tables)) == len(Honour)
+
+
+def test_a_permit_without_the_verdict_of_a_family_contradicts_the_promise_to_honour_it(book, kit, disclosed):
+    run = book.run(_honouring_all(kit))
+    run.open()
+    kit.fill(run)  # its bases hold no verdict on any reservation
+    run.close()
+    expected = {honour.value for honour, family in OBEYED.items() if family.before or family.after}
+    found = contradicted(disclosed(book))
+    assert set(found) == expected
+    assert found["ai-txt"] == {"against_its_basis"}
+    assert found["noai"] == {"kept_against_its_basis"}
+    assert found["usage-preferences"] == {"against_its_basis", "kept_against_its_basis"}
+
+
+@pytest.mark.parametrize("honour", list(OBEYED))
+def test_a_page_kept_against_a_refusal_of_its_family_contradicts_that_promise(book, kit, disclosed, honour):
+    reason = OBEYED[honour].reasons[0]
+    refusal = Verdict(rule="x", action=Action.SKIP, reason=reason)
+    run = book.run(_honouring_all(kit))
+    run.open()
+    kit.fill(run)
+    run.entry(Stage.RESPONSE, "keep", Reason.KEPT, basis=basis(kit.keep, kit.keep_login, refusal), status=200,
+              **where(f"https://{HOST}/article/kept"))  # fmt: skip
+    run.close()
+    assert "kept_against_its_basis" in contradicted(disclosed(book))[honour.value]

@@ -9,10 +9,12 @@ from protego import Protego
 
 from policies.basis import decode_basis, encode_basis
 from policies.facts import RequestFacts, RobotsAccess, RobotsFile
-from policies.rules.robots import judge_robots, read_rules
+from policies.precedence import switched_by
+from policies.rules.judged_rows import Intent
+from policies.rules.robots import judge_robots, leaves_open, read_rules
 from policies.signals.robots import parse_robots
 from policies.signals.robots_fetch import read_robots_answer, with_last_good
-from policies.vocabulary import Action, Assessment, Origin, Reason, RequestKind
+from policies.vocabulary import Action, Assessment, Origin, Purpose, Reason, RequestKind
 
 NOW = 1_790_000_000_000_000
 ORIGIN = Origin(scheme="https", host="example.com", port=443)
@@ -330,3 +332,32 @@ def test_rival_2_a_ban_of_the_declared_token_holds_whatever_the_user_agent_heade
         origin=ORIGIN,
     )
     assert judge_robots(facts, robots, read_rules(robots), "FooBot").reason is Reason.ROBOTS_DISALLOW
+
+
+def lifting(**switches):
+    return Intent(token=TOKEN, purposes=frozenset(Purpose), switched=switched_by(switches))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_file_refuses_its_origin_unless_the_operator_reads_it_as_rfc_9309_permits(status):
+    """Section 2.3.1.3 permits access; that a refusal counts is our default policy (row 4), and can be lifted."""
+    refused = file(b"", status)
+    readings = read_rules(refused)
+
+    def verdict(intent):
+        return judge_robots(request(), refused, readings, TOKEN, intent)
+
+    assert verdict(None).reason is verdict(lifting()).reason is Reason.ROBOTS_DENIED
+    open_ = verdict(lifting(honour_denied_robots=False))
+    assert open_.action is Action.FETCH
+    assert "honour_denied_robots" in open_.evidence[0].note
+    assert str(status) in open_.evidence[0].note
+    assert verdict(lifting()).reason is Reason.ROBOTS_DENIED  # whichever was asked before
+    assert leaves_open(refused, lifting(honour_denied_robots=False))
+    assert not leaves_open(refused, None)
+
+
+@pytest.mark.parametrize("robots", [file(b"", 503), file(b"", 407), file(b"User-agent: *\nDisallow: /\n")])
+def test_lifting_a_refused_file_lifts_nothing_else(robots):
+    intent = lifting(honour_denied_robots=False)
+    assert not judge_robots(request(), robots, read_rules(robots), TOKEN, intent).action.passes
