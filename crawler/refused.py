@@ -82,7 +82,7 @@ class RefusedAddresses:
 
     def judge(self, url: str, *, now_us: int) -> Verdict | None:
         """Return the refusal to ask again, or None where nothing was refused."""
-        refused = self._refused.get(_key(url))
+        refused = self._refused.get(_key(url)) if self._refused else None
         if refused is None or now_us - refused.at_us > REMEMBERED_FOR_US:
             return None
         where = "" if refused.record is None else f" (decision {refused.record} of this run)"
