@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 
 # Characters of one page's scripts that are parsed, and scripts; what is beyond is searched as text. No
 # publisher's article needs so many, and to parse a million takes longer than to judge a thousand pages.
-PARSED_CHARACTERS = 250_000
+PARSED_CHARACTERS = 150_000
 PARSED_SCRIPTS = 200
 _VALUE_DEPTH = 4
 # Statements reported for one script: one decides, the others are company.
 _REPORTED = 20
+_REPORTED_OF_PAGE = 100
 
 # Both are looked for in the text in lower case, where they are found fastest.
 _KEY = re.compile(rf"{ACCESSIBLE}[\"']\s{{0,40}}:")
@@ -155,8 +156,8 @@ def _declarations(documents: list[Json]) -> Iterator[tuple[int, Access | None, b
             )
 
 
-def find_in_text(page: Page, begin: int, end: int, note: str) -> Iterator[AccessStatement]:
-    """Yield the restrictions in a stretch that is not parsed: every mention that is not plainly free.
+def _restrictions_in_text(page: Page, begin: int, end: int) -> Iterator[tuple[int, Access]]:
+    """Yield place and reading of every mention in a stretch that is not plainly free, `_REPORTED` at most.
 
     Behind `_MENTIONS` mentions that have to be looked at the next one counts as one that cannot be read.
     """
@@ -167,16 +168,16 @@ def find_in_text(page: Page, begin: int, end: int, note: str) -> Iterator[Access
             access = read_boolean(word)
         if access is None or access is Access.FREE:
             continue
-        yield AccessStatement(
-            access=access,
-            carrier=Carrier.TEXT,
-            line=line_at(page.text, mention.start()),
-            text=snippet_around(page.text, mention.start()),
-            note=note,
-        )
+        yield mention.start(), access
         reported += 1
         if reported == _REPORTED or looked_at >= _MENTIONS:
             return
+
+
+def find_in_text(page: Page, begin: int, note: str) -> Iterator[AccessStatement]:
+    """Yield the restrictions from where a page is not parsed: every mention that is not plainly free."""
+    for place, access in _restrictions_in_text(page, begin, len(page.text)):
+        yield statement_at(page, place, access, Carrier.TEXT, note)
 
 
 class Script(NamedTuple):
@@ -201,18 +202,17 @@ def json_ld_scripts(page: Page) -> tuple[Script, ...]:
     """
     found: list[Script] = []
     read: set[str] = set()
-    kinds: dict[str, str] = {}
     lowered, characters, allowance = page.lowered, 0, Allowance(_FORMS)
+    kinds: dict[str, str] = {}
+    asking = True
     for tag in page.tags:
         if tag.name != "script" or tag.closing or lowered.find(ACCESSIBLE, tag.end, tag.content_end) < 0:
             continue
         raw = lowered[tag.start : tag.end]
-        if not allowance.knows(raw):
-            taken = allowance.takes(raw)
-            kinds[raw] = tag.attributes().get("type", "").lower() if taken else _JSON_LD[0]
-            if not taken:
-                kinds = dict.fromkeys(kinds, _JSON_LD[0])
-        kind = kinds.get(raw, _JSON_LD[0])
+        if asking and raw not in kinds:
+            asking = allowance.takes(raw)
+            kinds[raw] = tag.attributes().get("type", "").lower()
+        kind = kinds[raw] if asking else _JSON_LD[0]
         if not any(word in kind for word in _JSON_LD):
             continue
         content = tag.content
@@ -226,34 +226,45 @@ def json_ld_scripts(page: Page) -> tuple[Script, ...]:
 
 
 def find_in_scripts(page: Page) -> Iterator[AccessStatement]:
-    """Yield what the JSON-LD scripts of a page say; one that repeats another is read once."""
+    """Yield what the JSON-LD scripts of a page say; one that repeats another is read once.
+
+    Behind `_REPORTED_OF_PAGE` restrictions there is nothing more to learn, nor from one more permission.
+    """
+    free = restricting = 0
     for script in page.once(json_ld_scripts):
-        if not script.again:
-            yield from _find_in_script(page, script)
+        if script.again:
+            continue
+        for place, access, carrier, note in _find_in_script(page, script):
+            free += access is Access.FREE
+            if access is Access.FREE and free > _REPORTED:
+                continue
+            yield statement_at(page, place, access, carrier, note)
+            restricting += access is not Access.FREE
+            if restricting == _REPORTED_OF_PAGE:
+                return
 
 
-def _find_in_script(page: Page, script: Script) -> Iterator[AccessStatement]:
-    text, begin, end = page.text, script.tag.end, script.tag.content_end
+def statement_at(page: Page, place: int, access: Access, carrier: Carrier, note: str) -> AccessStatement:
+    """Return a statement with its line and its words."""
+    text = page.text
+    return AccessStatement(
+        access=access, carrier=carrier, line=line_at(text, place), text=snippet_around(text, place), note=note
+    )
+
+
+def _find_in_script(page: Page, script: Script) -> Iterator[tuple[int, Access, Carrier, str]]:
+    begin, end = script.tag.end, script.tag.content_end
     if script.documents is None:
-        yield from find_in_text(page, begin, end, "JSON-LD that cannot be parsed, read as text")
+        note = "JSON-LD that cannot be parsed, read as text"
+        for place, access in _restrictions_in_text(page, begin, end):
+            yield place, access, Carrier.TEXT, note
         return
     places = [match.start() for match in _KEY.finditer(page.lowered, begin, end)] or [begin]
-    reported = free = 0
-    for number, access, of_page in _declarations(script.documents):
-        if not of_page or access is None:
+    reported = 0
+    for number, said, of_page in _declarations(script.documents):
+        if not of_page or said is None:
             continue
-        if access is Access.FREE:
-            free += 1
-            if free > _REPORTED:
-                continue
-        place = places[min(number, len(places) - 1)]
-        yield AccessStatement(
-            access=access,
-            carrier=Carrier.JSON_LD,
-            line=line_at(text, place),
-            text=snippet_around(text, place),
-            note=script.note,
-        )
-        reported += access is not Access.FREE
+        yield places[min(number, len(places) - 1)], said, Carrier.JSON_LD, script.note
+        reported += said is not Access.FREE
         if reported == _REPORTED:
             return

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from policies.signals.page_opened import Page
 
 NAMES = frozenset(("robots", "x-robots-tag", "robots-tag"))
-CONTENT_LIMIT = 16_384
-"""Characters of one element that are read word for word; behind them restrictions count by their letters."""
+CONTENT_LIMIT = 8_192
+"""Characters of a page's elements that are read word for word; behind them restrictions count by letters."""
 # What an element that nobody read is taken to say.
 _EVERYTHING = ", ".join(sorted(RESTRICTIONS))
 
@@ -42,6 +42,7 @@ def parse_meta_robots(metas: tuple[PageMeta, ...], token: str, *, now_us: int) -
     """Return what robots meta elements say to a token, each statement once."""
     names = meta_names(token)
     found: list[Statement] = []
+    left = CONTENT_LIMIT
     for meta in metas:
         if meta.name not in names:
             continue
@@ -54,14 +55,17 @@ def parse_meta_robots(metas: tuple[PageMeta, ...], token: str, *, now_us: int) -
         )
         if meta.unread:
             found += beyond_limit(_EVERYTHING, replace(place, problem=Problem.BEYOND_LIMIT))
-        found += parse_directives(meta.content[:CONTENT_LIMIT], place, now_us=now_us)
-        if len(meta.content) > CONTENT_LIMIT:
-            found += beyond_limit(meta.content[CONTENT_LIMIT:], replace(place, problem=Problem.NONE))
+        found += parse_directives(meta.content[:left], place, now_us=now_us)
+        if len(meta.content) > left:
+            found += beyond_limit(meta.content[left:], replace(place, problem=Problem.NONE))
+        left = max(0, left - len(meta.content))
     return distinct(found)
 
 
 def read_meta_robots(page: Page, token: str, *, now_us: int) -> tuple[Statement, ...]:
     """Return what the robots meta elements of an opened page say to a token."""
-    if not page.markers.robots:
-        return ()
+    return page.once(_read, token, now_us) if page.markers.robots else ()
+
+
+def _read(page: Page, token: str, now_us: int) -> tuple[Statement, ...]:
     return parse_meta_robots(find_metas(page, meta_names(token)), token, now_us=now_us)

@@ -78,7 +78,7 @@ _PARAGRAPH = 60  # letters from which a block is a paragraph of the text
 _BROKEN_OFF = 1_500  # weight above which a text that ends in dots is one that ends so
 _DECLARED_WORDS = 200  # word counts below this say nothing
 _MOST_WORDS = 100_000  # word counts above this are read as this; no article has so many
-_MARKUP = re.compile(r"<[^>]*+>")
+_MARKUP = re.compile(r"<[^<>]*+>?")
 
 
 class GateKind(StrEnum):

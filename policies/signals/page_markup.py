@@ -21,15 +21,18 @@ from policies.signals.page_text import line_at
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Tags and comments that are read before the rest of a page counts as unread: about ten milliseconds of one
-# core. Ordinary pages have hundreds, the longest lists of an encyclopaedia tens of thousands.
-TAG_BUDGET = 20_000
+# Tags and comments that are read before the rest of a page counts as unread: some ten milliseconds of one
+# core, and half as much again for every reader that follows them. Ordinary pages have a thousand, the longest
+# lists of an encyclopaedia tens of thousands.
+TAG_BUDGET = 12_000
 # Attributes of one tag that are looked at; browsers keep the first of a name, so do we.
 _ATTRIBUTE_BUDGET = 2_000
 # Characters of one value in which character references are resolved; each takes as long as a tag.
 _REFERENCES_WITHIN = 20_000
-# A tag below this length is read once though a page (or the next one) repeats it.
+# A tag below this length is read once though a page (or the next one) repeats it, and a few longer ones for
+# the reader that comes next.
 _REMEMBERED_BELOW = 300
+_LONG_REMEMBERED_BELOW = 20_000
 
 _SPACE = r"[ \t\n\f]*+"
 _NAME = r"[^ \t\n\f/>][^ \t\n\f/>=]*+"
@@ -90,8 +93,11 @@ class Tag(NamedTuple):
 
     def attributes(self) -> Mapping[str, str]:
         """Return attribute names in lower case with their values; the first of a repeated name wins."""
-        if self.end - self.start < _REMEMBERED_BELOW:
+        length = self.end - self.start
+        if length < _REMEMBERED_BELOW:
             return _remembered_attributes(self.text[self.start : self.end])
+        if length < _LONG_REMEMBERED_BELOW:
+            return _long_remembered_attributes(self.text[self.start : self.end])
         return _attributes(self.text, self.start, self.end)
 
 
@@ -107,9 +113,12 @@ def _attributes(text: str, start: int, end: int) -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=1024)
-def _remembered_attributes(raw: str) -> dict[str, str]:
+def _attributes_of(raw: str) -> dict[str, str]:
     return _attributes(raw, 0, len(raw))
+
+
+_remembered_attributes = lru_cache(maxsize=1024)(_attributes_of)
+_long_remembered_attributes = lru_cache(maxsize=32)(_attributes_of)
 
 
 def _unescaped(value: str) -> str:

@@ -27,8 +27,9 @@ MOST_METAS = 500
 
 _TAG_WINDOW = 8_192
 _NAME_WINDOW = 4_096
-# Mentions behind the tag budget that are looked at.
+# Mentions behind the tag budget that are looked at, and characters of the tags round them.
 _MOST_MENTIONS = 2_000
+_MOST_CHARACTERS = 200_000
 
 _IN_HEAD = frozenset(
     ("html", "head", "meta", "link", "title", "script", "style", "base", "noscript", "template", "object")
@@ -165,25 +166,27 @@ def _behind_the_tags(
     page: Page, wanted: frozenset[str], stems: tuple[str, ...], allowance: Allowance
 ) -> Iterator[PageMeta]:
     """Look for meta elements where the tags were not read: round each mention of a name."""
-    lowered = page.lowered
+    lowered, length = page.lowered, 0
     mentions = 0
     for stem in stems:
         position = lowered.find(stem, page.unread_from)
         while position >= 0:
             mentions += 1
-            if mentions > _MOST_MENTIONS:
-                if lowered.find("<meta", position) >= 0:
+            if mentions > _MOST_MENTIONS or length > _MOST_CHARACTERS:
+                if lowered.find("<meta", max(page.unread_from, position - _NAME_WINDOW)) >= 0:
                     yield from _unread(page, wanted, position)
                 return
             begin = lowered.rfind("<meta", max(page.unread_from, position - _NAME_WINDOW), position)
             # A window bounds the work: every tag of a hostile page may end at the end of the page.
             tag = first_tag(page.text[begin : begin + _TAG_WINDOW]) if begin >= 0 else None
             end = position + len(stem)
-            if tag is not None and begin + tag.end >= end and not allowance.knows(raw := tag.raw.lower()):
-                if not allowance.takes(raw):
-                    yield from _unread(page, wanted, begin)
-                    return
-                for meta in _metas_of(tag, wanted, "behind the tag budget"):
-                    yield replace(meta, line=line_at(page.text, begin))
+            if tag is not None and begin + tag.end >= end:
+                length += tag.end
                 end = max(end, begin + tag.end)
+                if not allowance.knows(raw := tag.raw.lower()):
+                    if not allowance.takes(raw):
+                        yield from _unread(page, wanted, begin)
+                        return
+                    for meta in _metas_of(tag, wanted, "behind the tag budget"):
+                        yield replace(meta, line=line_at(page.text, begin))
             position = lowered.find(stem, end)

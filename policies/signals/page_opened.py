@@ -105,8 +105,11 @@ class Page:
         return [tag for number in sorted(numbers) if not (tag := tags[number]).closing]
 
 
-# Character references in the tags that one reader looks at; each takes as long as a tag.
+# Character references and attributes in the tags that one reader looks at; each takes half as long as a tag.
 _REFERENCES = 2_000
+_ATTRIBUTES = 10_000
+# A tag above this length may have many; no other does.
+_LONG = 300
 
 
 class Allowance:
@@ -115,10 +118,11 @@ class Allowance:
     Where the allowance is spent a reader says what it makes of the rest; it never counts as saying nothing.
     """
 
-    __slots__ = ("_left", "_references", "_seen")
+    __slots__ = ("_attributes", "_left", "_references", "_seen")
 
     def __init__(self, forms: int) -> None:
         self._left = forms
+        self._attributes = _ATTRIBUTES
         self._references = _REFERENCES
         self._seen: set[str] = set()
 
@@ -130,7 +134,9 @@ class Allowance:
         """Take a form in that is not known; False where nothing is left for it."""
         self._left -= 1
         self._references -= raw.count("&")
-        if self._left < 0 or self._references < 0:
+        if len(raw) > _LONG:  # attributes stand between blanks or slashes
+            self._attributes -= sum(map(raw.count, " \n\t/"))
+        if self._left < 0 or self._references < 0 or self._attributes < 0:
             return False
         self._seen.add(raw)
         return True

@@ -132,6 +132,8 @@ def read_part(place: Place, part: str, following: str, *, now_us: int) -> tuple[
 
     `part` holds no crawler's name any more; `following` is "" behind the last part.
     """
+    if not part or part.isspace():
+        return [], False
     head, colon, value = part.partition(":")
     names = head.split()
     name = names[-1].strip("\"'").lower() if names else ""

@@ -33,5 +33,5 @@ def _parse(page: Page) -> tuple[AccessStatement, ...]:
     # Most pages name the property in scripts only.
     if next(page.numbers_naming(ACCESSIBLE), None) is not None:
         in_tags, unread_from = find_in_tags(page)
-    rest = find_in_text(page, unread_from, len(page.text), "behind the tag budget, read as text")
+    rest = find_in_text(page, unread_from, "behind the tag budget, read as text")
     return (*find_in_scripts(page), *in_tags, *rest)
