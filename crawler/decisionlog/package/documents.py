@@ -95,7 +95,7 @@ def write_documents(session: Session, folder: PackageFolder, needed: NeededDocum
     with folder.file(layout.DOCUMENTS) as listed:
         for digest, kind, octets in _documents(session, needed):
             name = digest.hex()
-            folder.put(layout.document_file(name), octets, listed=False)
+            folder.put_one_of_many(layout.document_file(name), octets)
             listed.write(line({"sha256": name, "kind": text(kind), "size": len(octets)}))
             count += 1
     return WrittenDocuments(count=count, listed=folder.path(layout.DOCUMENTS))

@@ -9,15 +9,20 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from crawler.decisionlog.package.layout import MANIFEST, SUMS, FilePart, PackageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+_AT_ONCE: Final = 16  # files that are synced
 
 
 class HashedFile:
@@ -62,9 +67,9 @@ class HashedFile:
         """Sync and close."""
         if not self.closed:
             self.closed = True
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            with self._file:
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
     def discard(self) -> None:
         """Close without syncing, after a failure."""
@@ -84,6 +89,9 @@ class PackageFolder:
         self.target = target
         self._folder = target.with_name(f".{target.name}.{os.getpid()}.part")
         self._done = False
+        self._made: set[str] = set()  # folders in it
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+        self._closing: deque[Future[None]] = deque()
         self.parts: list[FilePart] = []
 
     def __enter__(self) -> Self:
@@ -100,6 +108,7 @@ class PackageFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
         if not self._done:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -112,10 +121,8 @@ class PackageFolder:
     @contextmanager
     def file(self, name: str, *, listed: bool = True) -> Iterator[HashedFile]:
         """Write one file; `listed` in the manifest or not. Raises PackageError."""
-        path = self._folder / name
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = HashedFile(path, name)
+            file = self._create(name)
             try:
                 yield file
                 file.close()
@@ -126,6 +133,14 @@ class PackageFolder:
             raise self._failed(error) from error
         if listed:
             self.parts.append(file.part)
+
+    def _create(self, name: str) -> HashedFile:
+        path = self._folder / name
+        parent = name.rpartition("/")[0]
+        if parent not in self._made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._made.add(parent)
+        return HashedFile(path, name)
 
     @contextmanager
     def gzipped(self, name: str) -> Iterator[gzip.GzipFile]:
@@ -140,11 +155,25 @@ class PackageFolder:
         """Return where a file of the package is while it is being written."""
         return self._folder / name
 
-    def put(self, name: str, octets: bytes, *, listed: bool = True) -> FilePart:
+    def put(self, name: str, octets: bytes) -> FilePart:
         """Write a small file whole."""
-        with self.file(name, listed=listed) as file:
+        with self.file(name) as file:
             file.write(octets)
         return file.part
+
+    def put_one_of_many(self, name: str, octets: bytes) -> None:
+        """Write one of many small files, which the manifest does not list. Raises PackageError.
+
+        They are synced some at a time, because a disk makes one flush of what is asked for at once.
+        """
+        try:
+            file = self._create(name)
+            file.write(octets)
+            self._closing.append(self._pool.submit(file.close))
+            if len(self._closing) > _AT_ONCE:
+                self._closing.popleft().result()
+        except OSError as error:
+            raise self._failed(error) from error
 
     def finish(self, manifest: bytes, documents: Iterator[str]) -> None:
         """Write manifest and sums, sync, and give the package its name. `documents` are digests in hex."""
@@ -155,6 +184,8 @@ class PackageFolder:
             for digest in documents:
                 sums.write(f"{digest}  documents/{digest[:2]}/{digest}\n".encode())
         try:
+            while self._closing:
+                self._closing.popleft().result()
             for folder, _, _ in os.walk(self._folder):
                 _sync(folder)
             self._folder.chmod(0o755)

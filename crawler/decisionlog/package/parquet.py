@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.package.jsonl import DIGESTS, TEXTS, split_url
 from crawler.decisionlog.package.layout import Encoding, PackageError
+from crawler.decisionlog.package.pages import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,12 +50,6 @@ def _field_type(pa: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow has no typ
     return pa.binary(32) if name in DIGESTS else pa.int64()
 
 
-def _array(pa: Any, name: str, values: Sequence[Any]) -> Any:  # noqa: ANN401 - pyarrow has no types
-    if name in TEXTS or name in DIGESTS:
-        return pa.array(values, pa.binary()).cast(_field_type(pa, name))
-    return pa.array(values, pa.int64())
-
-
 class ParquetSink:
     """Writes one segment; a thread of its own encodes while the next pages are read."""
 
@@ -67,6 +62,7 @@ class ParquetSink:
         self._pool = ThreadPoolExecutor(1)
         self._running: list[Future[None]] = []
         self._schema = pa.schema([(name, _field_type(pa, name)) for name in names])
+        self._fields = list(self._schema)
         self._records = self._writer(records, self._schema, _REPEATING, _COUNTING)
         commits = [("url_commit", pa.binary(32)), ("parent_commit", pa.binary(32))] if withheld else []
         self._url_schema = pa.schema([
@@ -75,6 +71,7 @@ class ParquetSink:
             *commits,
         ])  # fmt: skip
         self._urls = None if urls is None else self._writer(urls, self._url_schema, (), ("idx",))
+        self._nothing = {size: pa.nulls(PAGE, pa.binary(size)) for size in (-1, 32)}
         self._batches: list[Any] = []
         self._url_batches: list[Any] = []
         self._rows = 0
@@ -101,7 +98,7 @@ class ParquetSink:
         """Write one page. Raises IntegrityError when it holds what no writer writes."""
         pa = self._pa
         try:
-            arrays = [_array(pa, name, page.records[name]) for name in self._schema.names]
+            arrays = [pa.array(page.records[field.name], field.type) for field in self._fields]
             self._batches.append(pa.record_batch(arrays, schema=self._schema))
             if self._urls is not None:
                 self._url_batches.append(self._openings(page))
@@ -129,19 +126,19 @@ class ParquetSink:
             pa.array(idx, pa.int64()),
             urls,
             parents,
-            pa.array(salt, pa.binary()).cast(pa.binary(_SALT)),
+            pa.array(salt, pa.binary(_SALT)),
             url_octets,
             parent_octets,
         ]
-        arrays += [pa.array(commit, pa.binary()).cast(pa.binary(32)) for commit in commits]
+        arrays += [pa.array(commit, pa.binary(32)) for commit in commits]
         while len(arrays) < len(self._url_schema):
-            arrays.append(pa.nulls(len(idx), pa.binary(32)))
+            arrays.append(self._nothing[32].slice(0, len(idx)))
         return pa.record_batch(arrays, schema=self._url_schema)
 
     def _texts(self, urls: Sequence[bytes | None]) -> tuple[Any, Any]:
         pa = self._pa
         try:
-            return pa.array(urls, pa.binary()).cast(pa.string()), pa.nulls(len(urls), pa.binary())
+            return pa.array(urls, pa.string()), self._nothing[-1].slice(0, len(urls))
         except pa.ArrowInvalid:  # one of them is no valid Unicode
             texts, octets = zip(*map(split_url, urls), strict=True)
             return pa.array(texts, pa.string()), pa.array(octets, pa.binary())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +91,28 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(packages, monkeypatch
     assert [path for path in package.parent.iterdir() if path.is_dir() and path != package] in (
         [], [package.with_name("sekisho.db.writers")],
     )  # fmt: skip
+
+
+def test_a_file_that_cannot_be_synced_fails_the_export_whichever_it_is(packages, monkeypatch):
+    real, synced = os.fsync, []
+
+    def fsync(descriptor):
+        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+        synced.append(name)
+        if name == failing:
+            raise OSError(errno.EIO, "Input/output error")
+        real(descriptor)
+
+    failing = ""
+    monkeypatch.setattr(os, "fsync", fsync)
+    whole = packages.make()
+    written = {path.name for path in whole.rglob("*") if path.is_file()}
+    assert written <= set(synced)
+    shutil.rmtree(whole)
+    for failing in sorted(written):
+        with pytest.raises(PackageError, match="Input/output error"):
+            packages.make()
+        assert list(packages.folder.glob("*package-*")) == [], failing
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
