@@ -49,6 +49,7 @@ _DOUBTFUL = re.compile(rf"{ACCESSIBLE}(?![\"']\s{{0,9}}:\s{{0,9}}true\b)")
 # Such mentions of one stretch that are looked at, and forms of the tags of scripts.
 _MENTIONS = 1_000
 _FORMS = 500
+_MOST_SCRIPTS = 2_000
 _JSON_LD = ("ld+json", "json+ld", "jsonld")
 _WRAPPING = re.compile(r"(?:(?:/\*|//)[ \t]{0,20})?(?:<!\[CDATA\[|\]\]>)(?:[ \t]{0,20}\*/)?|<!--|-->")
 _TRAILING_COMMA = re.compile(r",(?=\s{0,200}[}\]])")
@@ -198,7 +199,8 @@ class Script(NamedTuple):
 def json_ld_scripts(page: Page) -> tuple[Script, ...]:
     """Return the scripts of a page that name the property; asked by `page.once(json_ld_scripts)`.
 
-    Behind `_FORMS` forms of script tags every script counts as JSON-LD.
+    Behind `_FORMS` forms of script tags every script counts as JSON-LD; of more than `_MOST_SCRIPTS` the next
+    one holds the rest of the page.
     """
     found: list[Script] = []
     read: set[str] = set()
@@ -208,6 +210,10 @@ def json_ld_scripts(page: Page) -> tuple[Script, ...]:
     for tag in page.tags:
         if tag.name != "script" or tag.closing or lowered.find(ACCESSIBLE, tag.end, tag.content_end) < 0:
             continue
+        if len(found) == _MOST_SCRIPTS:
+            rest = tag._replace(content_end=len(page.text))
+            found.append(Script(rest, _JSON_LD[0], None, "", again=False, beyond=True))
+            break
         raw = lowered[tag.start : tag.end]
         if asking and raw not in kinds:
             asking = allowance.takes(raw)
@@ -221,7 +227,7 @@ def json_ld_scripts(page: Page) -> tuple[Script, ...]:
         characters += len(content)
         beyond = characters > PARSED_CHARACTERS or len(read) > PARSED_SCRIPTS
         documents, note = (None, "") if beyond or again else parse_documents(content) or (None, "")
-        found.append(Script(tag, kind, documents, note, again, beyond))
+        found.append(Script(tag, kind, documents, note, again=again, beyond=beyond))
     return tuple(found)
 
 

@@ -18,6 +18,7 @@ from policies.signals.access_statement import (
     snippet_around,
 )
 from policies.signals.page_markers import CONTENT_TIER
+from policies.signals.page_metas import meta_numbers
 from policies.signals.page_text import line_at
 
 if TYPE_CHECKING:
@@ -102,10 +103,10 @@ def _parse(page: Page) -> tuple[AccessStatement, ...]:
     found: list[AccessStatement] = []
     unread_from, note = page.unread_from, "behind the tag budget, read as text"
     asked: set[str] = set()
-    for number in page.numbers_naming(CONTENT_TIER):
+    for number in page.once(meta_numbers):
         tag = page.tags[number]
         # What a page said already it says in vain.
-        if tag.name != "meta" or tag.closing or (raw := tag.raw) in asked:
+        if (raw := tag.raw) in asked or CONTENT_TIER not in raw.lower():
             continue
         if len(asked) == _MOST_METAS:
             unread_from, note = tag.start, f"behind {_MOST_METAS} meta elements, read as text"

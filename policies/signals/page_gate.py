@@ -21,7 +21,7 @@ from policies.signals.page_elements import element_ends
 from policies.signals.page_weight import weight_of, without_comments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from policies.signals.gate_words import VendorTable
     from policies.signals.page_markup import Tag
@@ -31,6 +31,8 @@ _SNIPPET = 300
 # Characters in which phrases are looked for: of one block, and of all at the beginning and again at the end.
 _BLOCK = 2_000
 _READ = 30_000
+# Characters, markup included, behind the tag budget: the first and the last.
+_REST = 15_000
 _LONGEST_BLOCK = 8_000
 _ATTRIBUTES_READ = 4_000
 # Forms of tags of which it is asked whether they hide, and tags that mention a gate.
@@ -75,6 +77,7 @@ _WORD_COUNT = re.compile(r"\"wordCount\"\s{0,20}:\s{0,20}\"?(\d{1,6})")
 _WORD = re.compile(r"\w+")
 _ENDS_IN_DOTS = re.compile(r"(?:…|\.\.\.|\[…\]|\[\.\.\.\])\s*\Z")
 _PARAGRAPH = 60  # letters from which a block is a paragraph of the text
+_SHORTEST_PARAGRAPH = 24  # characters, where each is a whole syllable or word
 _BROKEN_OFF = 1_500  # weight above which a text that ends in dots is one that ends so
 _DECLARED_WORDS = 200  # word counts below this say nothing
 _MOST_WORDS = 100_000  # word counts above this are read as this; no article has so many
@@ -178,7 +181,7 @@ def _blocks(page: Page) -> list[_Block]:
         parts.append(without_comments(text[position : page.unread_from][:_READ]))
     blocks.append(_Block(begins, "".join(parts)[:_LONGEST_BLOCK]))
     if not page.is_read:
-        rest = (text[page.unread_from :][:_READ], text[page.unread_from :][_READ:][-_READ:])
+        rest = (text[page.unread_from :][:_REST], text[page.unread_from :][_REST:][-_REST:])
         blocks += (_Block(page.tags[-1], stretch) for part in rest for stretch in _MARKUP.split(part))
     return [block for block in blocks if block.text and not block.text.isspace()]
 
@@ -209,18 +212,21 @@ def _as_seen(block: _Block) -> _Block:
     return _Block(block.tag, " ".join(block.text.split()))
 
 
+def _beginning(blocks: Iterable[_Block]) -> Iterator[_Block]:
+    """Yield blocks as seen until they hold as much as is looked at."""
+    length = 0
+    for tag, text in blocks:
+        seen = " ".join(text.split())
+        yield _Block(tag, seen)
+        length += min(len(seen), _BLOCK)
+        if length >= _READ:
+            return
+
+
 def _met(blocks: list[_Block]) -> list[_Block]:
     """Return the blocks in which phrases are looked for, as seen: those at the beginning and at the end."""
-    beginning: list[_Block] = []
-    length = 0
-    while len(beginning) < len(blocks) and length < _READ:
-        beginning.append(_as_seen(blocks[len(beginning)]))
-        length += min(len(beginning[-1].text), _BLOCK)
-    ending: list[_Block] = []
-    length = 0
-    while len(beginning) + len(ending) < len(blocks) and length < _READ:
-        ending.append(_as_seen(blocks[-1 - len(ending)]))
-        length += min(len(ending[-1].text), _BLOCK)
+    beginning = list(_beginning(blocks))
+    ending = list(_beginning(reversed(blocks[len(beginning) :])))
     return beginning + ending[::-1]
 
 
@@ -256,7 +262,7 @@ def _is_article(page: Page) -> bool:
 
 def _paragraphs_from_the_end(blocks: list[_Block]) -> Iterator[_Block]:
     for block in reversed(blocks):
-        if weight_of(block.text, _PARAGRAPH) >= _PARAGRAPH:
+        if len(block.text) >= _SHORTEST_PARAGRAPH and weight_of(block.text, _PARAGRAPH) >= _PARAGRAPH:
             yield block
 
 

@@ -28,7 +28,7 @@ MOST_METAS = 500
 _TAG_WINDOW = 8_192
 _NAME_WINDOW = 4_096
 # Mentions behind the tag budget that are looked at, and characters of the tags round them.
-_MOST_MENTIONS = 2_000
+_MOST_MENTIONS = 1_000
 _MOST_CHARACTERS = 200_000
 
 _IN_HEAD = frozenset(
@@ -106,7 +106,8 @@ def find_metas(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
     return page.once(_find, wanted)
 
 
-def _numbers(page: Page) -> list[int]:
+def meta_numbers(page: Page) -> list[int]:
+    """Return the numbers of the meta elements of a page; asked by `page.once(meta_numbers)`."""
     return [number for number, tag in enumerate(page.tags) if tag.name == "meta" and not tag.closing]
 
 
@@ -117,7 +118,7 @@ def _find(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
     stems = tuple(name for name in wanted if not any(other in name for other in wanted - {name}))
     places = page.once(_places)
     known: dict[str, str] = {}
-    for number in page.once(_numbers):
+    for number in page.once(meta_numbers):
         tag = tags[number]
         raw = lowered[tag.start : tag.end]
         # What a page says again it says in vain, unless it now stands where it counts and did not before.

@@ -107,9 +107,7 @@ class Page:
 
 # Character references and attributes in the tags that one reader looks at; each takes half as long as a tag.
 _REFERENCES = 2_000
-_ATTRIBUTES = 10_000
-# A tag above this length may have many; no other does.
-_LONG = 300
+_ATTRIBUTES = 20_000
 
 
 class Allowance:
@@ -134,8 +132,7 @@ class Allowance:
         """Take a form in that is not known; False where nothing is left for it."""
         self._left -= 1
         self._references -= raw.count("&")
-        if len(raw) > _LONG:  # attributes stand between blanks or slashes
-            self._attributes -= sum(map(raw.count, " \n\t/"))
+        self._attributes -= sum(map(raw.count, " \n\t/"))  # they stand between blanks or slashes
         if self._left < 0 or self._references < 0 or self._attributes < 0:
             return False
         self._seen.add(raw)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from policies.signals.page_metas import meta_numbers
+
 if TYPE_CHECKING:
     from policies.signals.page_markup import Tag
     from policies.signals.page_opened import Page
@@ -60,14 +62,15 @@ def _refreshes(page: Page) -> tuple[tuple[Tag, int, str], ...]:
     tags = page.tags
     found: list[tuple[Tag, int, str]] = []
     asked: set[str] = set()
-    numbers = [number for number in page.numbers_naming("refresh") if tags[number].name == "meta"]
     aside = position = 0
-    for number in numbers:
+    for number in page.once(meta_numbers):
+        if (raw := tags[number].raw) in asked or "refresh" not in raw.lower():
+            continue
         for tag in tags[position:number]:
             if tag.name in _ASIDE:
                 aside = max(0, aside + (-1 if tag.closing else 1))
         position, tag = number, tags[number]
-        if aside or tag.closing or (raw := tag.raw) in asked:
+        if aside:
             continue
         if len(asked) == _LOOKED_AT:
             break
