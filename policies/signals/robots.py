@@ -86,7 +86,7 @@ class RobotsRules:
     def __init__(self, *, octets: bytes, problem: str, truncated: bool) -> None:
         self._reader = GroupReader()
         unread = self._reader.read(octets)
-        self.octets = octets
+        self.octets = b"" if unread else octets
         self.problem = problem or unread
         self.truncated = truncated
         self._tokens: dict[str, AgentRules] = {}

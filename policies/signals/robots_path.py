@@ -138,11 +138,6 @@ class PathPattern(NamedTuple):
         return not last or path.find(last, position) >= 0
 
 
-def plain_prefix(value: bytes) -> str | None:
-    """Return the prefix that a pattern stands for when it needs no rewriting, else None: most need none."""
-    return value.decode("ascii") if _PLAIN_PATTERN.fullmatch(value) else None
-
-
 def compile_pattern(value: bytes) -> PathPattern:
     """Return the pattern of a rule's value; every octet string has one."""
     anchored = value.endswith(b"$")

@@ -121,7 +121,7 @@ def test_where_only_we_refuse_we_refuse():
 
 
 def test_where_the_second_reader_cannot_be_asked_the_evidence_says_so():
-    body = b"".join(b"User-agent: a%d\n" % i for i in range(2000)) + b"Disallow: /x\n" * 200
+    body = b"".join(b"User-agent: a%d\n" % i for i in range(2000)) + b"Disallow: /x*y\n" * 200
     verdict = judge(file(body))
     assert verdict.action is Action.FETCH
     assert "second reader not asked" in verdict.evidence[0].note
