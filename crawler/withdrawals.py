@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crawler.decisionlog.reader import LogReader
+    from crawler.decisionlog.selection import Selection
     from crawler.decisionlog.stored import StoredRecord
     from policies.vocabulary import Verdict
 
@@ -31,6 +32,20 @@ class Withdrawal:
     idx: int
     kept_us: int | None
     kept_by: str
+
+    def is_of(self, kept: Selection) -> bool:
+        """Whether the page that was kept is among those selected: by host, run, agent and time of keeping.
+
+        A page whose host was erased is of no host, one whose time is not known of no period.
+        """
+        host, at = self.record.host or "", self.kept_us
+        return (
+            (not kept.hosts or any(host == one or host.endswith(f".{one}") for one in kept.hosts))
+            and (not kept.runs or self.kept_by in kept.runs)
+            and (not kept.agents or self.record.agent in kept.agents)
+            and (kept.since is None or (at is not None and at >= kept.since))
+            and (kept.until is None or (at is not None and at < kept.until))
+        )
 
 
 def withdrawals(reader: LogReader) -> Iterator[Withdrawal]:

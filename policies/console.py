@@ -7,14 +7,18 @@ characters are shown as escapes, because URLs and page texts are hostile and a t
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import json
 import re
 import unicodedata
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+_Named = TypeVar("_Named", bound=StrEnum)
 
 _ELLIPSIS = "…"
 _RAW_IN_JSON = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
@@ -26,6 +30,24 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
+
+
+def one_of(kind: type[_Named]) -> Callable[[str], _Named]:
+    """Return what reads an option of a closed set, for `type=` of argparse.
+
+    A value outside the set gives one line that names the set, and the nearest of it where one is near.
+    """
+
+    def read(text: str) -> _Named:
+        try:
+            return kind(text)
+        except ValueError:
+            names = [one.value for one in kind]
+            near = difflib.get_close_matches(text, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise argparse.ArgumentTypeError(f"{text!a} is none of {', '.join(names)}{hint}") from None
+
+    return read
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from blocklists.errors import UsageError
 from blocklists.store_prune import LEAST_KEEP, USUAL_KEEP
-from policies.console import OutputFormat
+from policies.console import OutputFormat, one_of
 
 HELP = "refresh, compare and explain the block lists, and free a site that is listed wrongly"
 EXAMPLES = (
@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of lists (default: SEKISHO_BLOCKLISTS, the project's setting)",
     )
     shown = _Parser(add_help=False, parents=[common])
-    shown.add_argument("--format", type=OutputFormat, choices=list(OutputFormat), default=OutputFormat.TABLE)
+    shown.add_argument(
+        "--format", type=one_of(OutputFormat), choices=list(OutputFormat), default=OutputFormat.TABLE
+    )
     shown.add_argument(
         "--json", action="store_const", const=OutputFormat.JSON, dest="format", help="same as --format json"
     )

@@ -13,6 +13,7 @@ agent, list or log is needed.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -32,13 +33,14 @@ from crawler.commands.explain_families import (
 from crawler.commands.explain_text import explanation_members, explanation_text
 from crawler.decisionlog.location import log_url
 from policies.ai_agents import load_ai_agents
-from policies.console import OutputFormat, as_json, as_jsonl
+from policies.console import OutputFormat, as_json, as_jsonl, one_of
 from policies.decide import REQUEST_RULES, SiteSide, Standing, judge_request
 from policies.facts import RequestFacts
 from policies.rights_rules import FILE_RIGHTS, REQUEST_RIGHTS
 from policies.rules.judged_rows import Intent
 from policies.rules.robots import read_rules
 from policies.signals.robots_fetch import read_robots_answer
+from policies.signals.robots_lines import is_token
 from policies.vocabulary import Origin, Purpose, RequestKind
 
 if TYPE_CHECKING:
@@ -85,13 +87,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--blocklists", metavar="DIR", help="folder with lists (default: SEKISHO_BLOCKLISTS)")
     parser.add_argument("--log", metavar="URL", help="decision log (default: SEKISHO_LOG)")
-    parser.add_argument("--format", type=OutputFormat, choices=list(OutputFormat), default=OutputFormat.TABLE)
+    parser.add_argument(
+        "--format", type=one_of(OutputFormat), choices=list(OutputFormat), default=OutputFormat.TABLE
+    )
     parser.add_argument(
         "--json", action="store_const", const=OutputFormat.JSON, dest="format", help="same as --format json"
     )
     parser.add_argument(
         "--purpose",
-        type=Purpose,
+        type=one_of(Purpose),
         choices=list(Purpose),
         action="append",
         help="judge reservations for this purpose; repeatable (default: the agent's; none with --robots)",
@@ -143,10 +147,22 @@ def _judge(url: str, bench: Bench) -> tuple[Assessment, tuple[Said, ...]]:
     return assessment, said
 
 
+def _require_token(name: str) -> None:
+    """Raise UsageError for what no group of a robots.txt can name."""
+    if name == "*" or is_token(name):
+        return
+    first = re.split(r"[/ ;(]", name, maxsplit=1)[0]  # of `ExampleBot/1.0 (…)`
+    hint = f"; write --agent {first}" if is_token(first) else ""
+    raise UsageError(
+        f"--agent {name!r}: a product token has letters, '-' and '_' only (RFC 9309 section 2.2.1){hint}"
+    )
+
+
 def _bench_of_file(path: Path, token: str | None, urls: Sequence[str], purposes: Sequence[Purpose]) -> Bench:
     """Return what a given robots.txt says for any token; nothing else is asked."""
     if not token:
         raise UsageError("--robots judges a file for a product token: add --agent TOKEN")
+    _require_token(token)
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise UsageError(f"{path} is larger than {LARGEST_FILE} octets; robots.txt is read up to 512000")

@@ -17,6 +17,7 @@ from crawler.commands.explain_text import (
     verdict_lines,
     verdict_members,
 )
+from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.location import log_url
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.selection import parse_time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from policies.facts import RequestFacts
 
 SCHEMA = "sekisho.explain-at/1"
+_DAY_US = 86_400_000_000  # a date stands for its end, which may lie ahead
 
 
 def run(arguments: Namespace, urls: Sequence[str]) -> int:
@@ -39,6 +41,10 @@ def run(arguments: Namespace, urls: Sequence[str]) -> int:
     if arguments.robots is not None:
         raise UsageError("--at replays from the log, and --robots judges a file: choose one of them")
     at_us = parse_time(arguments.at, end=True)
+    if at_us > SystemClock().now_us() + _DAY_US:
+        raise UsageError(
+            f"--at {arguments.at} lies ahead; without --at the command says what would happen today"
+        )
     log = log_url(arguments.log)
     site = explain_sites.load_site(arguments, log)
     findings = 0

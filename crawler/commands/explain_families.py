@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from policies.console import shorten, table
 from policies.decide import judge_every_rule
+from policies.facts import RobotsAccess
 from policies.rights_rules import FILE_RIGHTS
 from policies.rules.judged_rows import Intent
 from policies.vocabulary import Action, Purpose, Reason
@@ -70,6 +71,7 @@ AFTER = tuple(
         ("assets", "PLUS, CAWG, TDM in images", "asset_rights"),
     )
 )
+_UNREAD = frozenset({RobotsAccess.UNREACHABLE, RobotsAccess.DENIED})
 _OF_FILES = {"tdm_reservation": "tdmrep", "ai_txt": "ai_txt", "trust_txt": "trust_txt"}
 
 
@@ -113,7 +115,8 @@ def _why_not(family: Family, side: SiteSide | None, unasked: Unasked) -> str:
     if side is None:
         return unasked.site
     if family.rule not in FILE_RIGHTS:
-        return ""
+        unread = side.readings.file.access in _UNREAD and family.rule != "robots"
+        return "robots.txt could not be read" if unread else ""
     if side.files is None:
         return unasked.files
     if family.rule in _OF_FILES and getattr(side.files, _OF_FILES[family.rule]) is None:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from policies.vocabulary import Origin
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """The agent's side of an explanation, and the settings under which sites are asked."""

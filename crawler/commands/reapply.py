@@ -29,7 +29,7 @@ from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.selection import Selection, parse_time
 from crawler.withdrawals import withdrawals
 from policies.agents import load_agent
-from policies.console import OutputFormat, as_json, as_jsonl, table
+from policies.console import OutputFormat, as_json, as_jsonl, one_of, table
 from policies.reapply import Again
 from policies.vocabulary import Reason, Stage
 
@@ -95,7 +95,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--blocklists", metavar="DIR", help="folder with lists (default: SEKISHO_BLOCKLISTS)")
     parser.add_argument("--waivers", metavar="FILE", help="waiver file (default: SEKISHO_WAIVERS_FILE)")
     parser.add_argument("--log", metavar="URL", help="decision log (default: SEKISHO_LOG)")
-    parser.add_argument("--format", type=OutputFormat, choices=list(OutputFormat), default=OutputFormat.TABLE)
+    parser.add_argument(
+        "--format", type=one_of(OutputFormat), choices=list(OutputFormat), default=OutputFormat.TABLE
+    )
     parser.add_argument(
         "--json", action="store_const", const=OutputFormat.JSON, dest="format", help="same as --format json"
     )
@@ -104,8 +106,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Judge or list, print or write the rows, and return the exit code."""
-    if arguments.offline and arguments.pages:
-        raise UsageError("--offline asks nobody, and --pages asks for every page: choose one of them")
+    _check(arguments)
     url = log_url(arguments.log)
     with ExitStack() as stack:
         out = ListFile(arguments.out) if arguments.out is not None else None
@@ -123,6 +124,37 @@ def run(arguments: Namespace) -> int:
             stack.enter_context(out)
         done = _run(settings, order, reader, out, progress=_progress(arguments, order, reader))
     return _closing(arguments, done, out)
+
+
+def _check(arguments: Namespace) -> None:
+    """Raise UsageError for options that contradict each other."""
+    if arguments.offline and arguments.pages:
+        raise UsageError("--offline asks nobody, and --pages asks for every page: choose one of them")
+    judging = [name for name in ("offline", "pages", "dry_run") if getattr(arguments, name)]
+    if arguments.list and judging:
+        option = judging[0].replace("_", "-")
+        raise UsageError(f"--list judges nothing, and --{option} says how to judge: choose one of them")
+
+
+def _kept(arguments: Namespace, agent: str | None) -> Selection:
+    """Return which kept pages are meant. UsageError for a host or a time that is none."""
+    hosts = [canonical_host(host) for host in arguments.host]
+    for host, canonical in zip(arguments.host, hosts, strict=True):
+        if canonical is None:
+            raise UsageError(f"{host!r} is no host: write a name such as example.org")
+    since = parse_time(arguments.since, end=False) if arguments.since else None
+    until = parse_time(arguments.until, end=True) if arguments.until else None
+    if since is not None and until is not None and since >= until:
+        raise UsageError(f"--from {arguments.since} lies behind --to {arguments.until}: nothing lies between")
+    return Selection(
+        since=since,
+        until=until,
+        hosts=tuple(host for host in hosts if host is not None),
+        runs=tuple(arguments.run),
+        agents=(agent,) if agent else (),
+        verdicts=("keep",),
+        stages=(Stage.RESPONSE,),
+    )
 
 
 def _settings(arguments: Namespace, log: str) -> Settings:
@@ -152,19 +184,7 @@ def _order(arguments: Namespace, settings: Settings) -> Order:
 
     config = read_config(settings)
     agent = load_agent(config.policies, config.agent)
-    hosts = [canonical_host(host) for host in arguments.host]
-    for host, canonical in zip(arguments.host, hosts, strict=True):
-        if canonical is None:
-            raise UsageError(f"{host!r} is no host: write a name such as example.org")
-    kept = Selection(
-        since=parse_time(arguments.since, end=False) if arguments.since else None,
-        until=parse_time(arguments.until, end=True) if arguments.until else None,
-        hosts=tuple(host for host in hosts if host is not None),
-        runs=tuple(arguments.run),
-        agents=(agent.policy.token,),
-        verdicts=("keep",),
-        stages=(Stage.RESPONSE,),
-    )
+    kept = _kept(arguments, agent.policy.token)
     return Order(kept=kept, offline=arguments.offline, pages=arguments.pages, rehearse=arguments.dry_run)
 
 
@@ -261,7 +281,9 @@ def _print(arguments: Namespace, rows: Iterable[Row], members: dict[str, object]
 
 def _list(arguments: Namespace, reader: LogReader, out: ListFile | None) -> int:
     """List the withdrawals that the log holds."""
-    rows = (row_of_withdrawal(one) for one in withdrawals(reader))
+    kept = _kept(arguments, arguments.agent)
+    kept.require_runs(reader)
+    rows = (row_of_withdrawal(one) for one in withdrawals(reader) if one.is_of(kept))
     if out is None:
         found = list(rows)
         _print(arguments, found, {"withdrawn": len(found)})
@@ -292,6 +314,10 @@ def _closing(arguments: Namespace, done: _Done, out: ListFile | None) -> int:
     }
     if out is None:
         _print(arguments, done.rows, members)
+    if not counts.judged and not counts.before:
+        print(
+            "sekisho: nothing to judge: the log has no page that was kept and is meant here", file=sys.stderr
+        )
     recorded = "not recorded, this was a dry run" if arguments.dry_run else "recorded"
     print(
         f"sekisho: judged {counts.judged:,} kept pages: {counts.stands:,} stand, {counts.withdraw:,} to "

@@ -67,12 +67,16 @@ class Selection:
                 conditions.append(column.in_(values))
         return conditions
 
-    def records(self, reader: LogReader) -> Iterator[StoredRecord]:
-        """Yield the selected records in order of segment and index. Raises UsageError for an unknown run."""
+    def require_runs(self, reader: LogReader) -> None:
+        """Raise UsageError for a run that the log does not have."""
         known = [run.run for run in reader.runs()]
         for run in self.runs:
             if run not in known:
                 raise UsageError(f"the log {reader.path} has no run {run!r}; {_hint(run, known, 'runs')}")
+
+    def records(self, reader: LogReader) -> Iterator[StoredRecord]:
+        """Yield the selected records in order of segment and index. Raises UsageError for an unknown run."""
+        self.require_runs(reader)
         for info in reader.segments():
             if not self.runs or info.run in self.runs:
                 yield from reader.records(segment=info.segment, stages=self.stages, where=self.conditions())

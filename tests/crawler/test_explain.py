@@ -100,7 +100,10 @@ def test_the_exit_code_tells_a_script_whether_anything_would_be_skipped(file, ur
         (("--robots", ".", "--agent", "A", SITE), "cannot read"),
         (("--robots", "robots.txt", "--agent", "A", "-"), "no URL was given"),
         ((), "URL"),
-        (("--format", "yaml", SITE), "yaml"),
+        (("--format", "yaml", SITE), "'yaml' is none of table, json, jsonl"),
+        (("--purpose", "ai-trainng", SITE), "did you mean ai-training?"),
+        (("--robots", "robots.txt", "--agent", "ExampleBot/1.0", SITE), "write --agent ExampleBot"),
+        (("--robots", "robots.txt", "--agent", "AI2Bot", SITE), "RFC 9309 section 2.2.1"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2_and_says_what_is_missing(file, arguments, words):
@@ -258,3 +261,15 @@ def test_offline_a_site_that_was_never_asked_is_not_allowed(asked):
     )
     (one,) = json.loads(said.stdout)["urls"]
     assert one["verdict"] == "skip"
+
+
+@pytest.mark.parametrize("host", ["denied.localhost", "broken.localhost"])
+def test_where_robots_txt_could_not_be_read_no_family_of_its_lines_counts_as_looked_at(asked, host):
+    families = {one["family"]: one for one in asked.online[asked.web.url(host, "/x")]["families"]}
+    assert families["robots"]["found"]
+    for name in ("crawl_delay", "request_rate", "content_usage", "content_signal", "peer_blocks"):
+        assert "robots.txt could not be read" in families[name]["not_evaluated"]
+    missing = {
+        one["family"]: one for one in asked.online[asked.web.url("missing.localhost", "/x")]["families"]
+    }
+    assert missing["content_usage"]["not_evaluated"] is None  # there is none: nothing is found in it

@@ -203,6 +203,7 @@ def test_families_show_what_each_purpose_would_have_met(past):
     [
         (("--at", "2020-01-01"), "holds nothing of ExampleBot"),
         (("--at", "yesterday"), "no date or time"),
+        (("--at", "2999-01-01"), "lies ahead"),
         (("--at", "2026-11-22", "--robots", "x"), "choose one"),
     ],
 )

@@ -207,6 +207,25 @@ def test_the_whole_list_can_be_had_from_the_log_again(done):
             assert str(row["idx"]) == same["idx"]
 
 
+def test_the_list_of_the_log_can_be_narrowed_like_the_judging(done):
+    whole = [json.loads(line) for line in (done.project.folder / "all.jsonl").read_text().splitlines()]
+
+    def listed(*arguments):
+        said = done.run("--list", "--format", "jsonl", *arguments)
+        assert said.returncode == 0, said.stderr
+        return [json.loads(line) for line in said.stdout.splitlines()]
+
+    host = whole[0]["host"]
+    assert [row["url"] for row in listed("--host", host)] == [
+        row["url"] for row in whole if row["host"] == host
+    ]
+    assert listed("--host", "nobody.localhost") == []
+    assert listed("--run", whole[0]["run"]) == [row for row in whole if row["run"] == whole[0]["run"]]
+    assert listed("--from", "2020-01-01") == whole
+    assert listed("--to", "2020-01-01") == []
+    assert listed("--agent", "NobodyBot") == []
+
+
 def test_no_cell_of_the_csv_is_a_formula(done):
     text = (done.project.folder / "withdraw.csv").read_bytes()
     assert text.startswith(b"\xef\xbb\xbf")
@@ -219,6 +238,12 @@ def test_no_cell_of_the_csv_is_a_formula(done):
     [
         (("--run", "nope"), 2, "no run 'nope'"),
         (("--offline", "--pages"), 2, "choose one"),
+        (("--list", "--pages"), 2, "judges nothing"),
+        (("--list", "--dry-run"), 2, "--dry-run"),
+        (("--list", "--run", "nope"), 2, "no run 'nope'"),
+        (("--from", "2026-12-01", "--to", "2026-11-01"), 2, "nothing lies between"),
+        (("--format", "xml"), 2, "is none of table, json, jsonl"),
+        (("--host", "nobody.localhost"), 0, "nothing to judge"),
         (("--out", "list.txt"), 2, ".csv or .jsonl"),
         (("--out", "withdraw.csv"), 2, "there already"),
         (("--host", "a b"), 2, "is no host"),
