@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # Characters of one page's scripts that are parsed, and scripts; what is beyond is searched as text. No
 # publisher's article needs so many, and to parse a million takes longer than to judge a thousand pages.
-PARSED_CHARACTERS = 150_000
+PARSED_CHARACTERS = 120_000
 PARSED_SCRIPTS = 200
 _VALUE_DEPTH = 4
 # Statements reported for one script: one decides, the others are company.

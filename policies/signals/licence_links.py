@@ -97,13 +97,16 @@ def _parameters(value: str, position: int) -> tuple[dict[str, str], int]:
     return found, position
 
 
-def links_of_header(value: str, base: str) -> tuple[LicenceLink, ...]:
-    """Return the RSL licences that one Link header value names; `base` is the URL of the response."""
+def links_of_header(value: str, base: str, *, limit: int = _HEADER_LIMIT) -> tuple[LicenceLink, ...]:
+    """Return the RSL licences that one Link header value names; `base` is the URL of the response.
+
+    A value of more characters than `limit` is not read: the terms are unknown.
+    """
     if RSL_TYPE not in value.lower():
         return ()
     found: list[LicenceLink] = []
-    if len(value) > _HEADER_LIMIT:
-        words = f"a Link header of {len(value)} characters; at most {_HEADER_LIMIT} are read"
+    if len(value) > limit:
+        words = f"a Link header of {len(value)} characters; at most {_HEADER_LIMIT} of all of them are read"
         return (LicenceLink(place=Place.LINK_HEADER, url="", line=None, text=value[:_TEXT], problem=words),)
     position = 0
     while len(found) <= MOST_LICENCES:  # one more than is followed says that there are more
@@ -212,12 +215,12 @@ def links_of_response(response: ResponseFacts, page: Page | None) -> tuple[Licen
     `page` is `open_page(response, …)`, None where there is nothing to read in it. An address that is named
     twice counts once. Of the licences of one answer the most restrictive holds, wherever it is named.
     """
-    found = [
-        link
-        for name, value in response.headers
-        if name == "link"
-        for link in links_of_header(value, response.url)
-    ]
+    found: list[LicenceLink] = []
+    left = _HEADER_LIMIT
+    for name, value in response.headers:
+        if name == "link" and (links := links_of_header(value, response.url, limit=left)):
+            found += links
+            left = max(0, left - len(value))
     if page is not None and page.markers.licence:
         found += links_of_page(page.tags, response.url)
         if not page.is_read:

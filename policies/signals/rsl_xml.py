@@ -2,7 +2,7 @@
 
 Reads with expat and its own handlers (https://www.w3.org/TR/xml/, https://www.w3.org/TR/xml-names/). A
 document type declaration ends the reading, so that there are no entities, neither nested nor external;
-nothing is ever fetched; depth and number of elements are bounded while reading, not afterwards. Only elements
+nothing is ever fetched; depth and numbers of elements and attributes are bounded while reading. Only elements
 of the RSL namespace (https://rslstandard.org/rsl) are handed on, wherever they stand, so that an RSS feed
 with `rsl:content` reads like a document of its own. Never raises.
 """
@@ -19,6 +19,8 @@ from policies.signals.robots_octets import shown
 NAMESPACE = "https://rslstandard.org/rsl"
 DEEPEST = 64
 MOST_ELEMENTS = 20_000
+MOST_RSL_ELEMENTS = 12_000
+MOST_ATTRIBUTES = 100
 _SEPARATOR = " "
 _LONGEST_TEXT = 4_000
 
@@ -53,12 +55,15 @@ class _Handlers:
         self._open: list[RslElement | None] = []
         self._speaking: list[bool] = []  # whether it is itself one
         self._elements = 0
+        self._rsl_elements = 0
 
     def _doctype(self, *_: object) -> None:
         raise _Refusal("a document type declaration: entities are not read")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._elements += 1
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise _Refusal(f"an element with more than {MOST_ATTRIBUTES} attributes")
         if self._elements > MOST_ELEMENTS:
             raise _Refusal(f"more than {MOST_ELEMENTS} elements")
         if len(self._open) == DEEPEST:
@@ -69,6 +74,9 @@ class _Handlers:
         if namespace != NAMESPACE:
             self._open.append(around)
             return
+        self._rsl_elements += 1
+        if self._rsl_elements > MOST_RSL_ELEMENTS:
+            raise _Refusal(f"more than {MOST_RSL_ELEMENTS} elements of RSL")
         kept = {key: value for key, value in attributes.items() if _SEPARATOR not in key}
         element = RslElement(name=local, attributes=kept, line=self.parser.CurrentLineNumber)
         (self.top if around is None else around.children).append(element)

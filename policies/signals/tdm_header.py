@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RESERVATION = "tdm-reservation"
 POLICY = "tdm-policy"
 _QUOTES = "\"'"
+# Characters of all headers of one response that are read value by value.
+_READ_LIMIT = 2_048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +53,19 @@ def _address(values: list[str]) -> str:
 
 def parse_tdm_headers(headers: Iterable[tuple[str, str]]) -> TdmReading:
     """Return what the headers of one response say; names are in lower case."""
-    values: list[str] = []
+    said: list[str] = []
     policies: list[str] = []
     for name, value in headers:
         if name == RESERVATION:
-            values += value[:8192].split(",")
+            said.append(value)
         elif name == POLICY:
             policies.append(value)
-    if not values:
+    if not said:
         return _NOTHING
+    joined = ",".join(said)
+    values = joined[:_READ_LIMIT].split(",")
+    if "1" in joined[_READ_LIMIT:]:  # nobody reads on, and it may be a reservation
+        values.append("1")
     policy = _address(policies)
     found: dict[bool, TdmReservation] = {}
     problems: list[str] = []

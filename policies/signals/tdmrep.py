@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES = 4_000
 """Entries that are read of one file; one with more is read as reserving everything."""
+MOST_PARTS = 10 * MOST_ENTRIES
+"""Colons or commas of one file; one with more is read as reserving everything, too: an entry needs five."""
+MOST_LOCATIONS = 200_000
+"""Characters of all locations of one file; the same holds."""
 
 _TEXT_OCTETS = 500
 _SUCCESS = frozenset((200, 203))
@@ -139,6 +143,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.problems: list[str] = []
+        self.locations = 0
         # Entries are found again in the text by the order of their locations, for the line of the evidence.
         self._places = re.finditer(r'"location"\s*+:', text)
         self._text = text
@@ -178,10 +183,18 @@ class _Reader:
         if location is None:
             self._report(f"entry {number} has no location")
             return None
-        return _Entry(
-            pattern=compile_pattern(self._pattern(location).encode("utf-8", "surrogatepass")),
-            reservation=self._reservation(number, location, named, line),
-        )
+        self.locations += len(location)
+        if self.locations > MOST_LOCATIONS:  # then the whole file reserves
+            return None
+        reservation = self._reservation(number, location, named, line)
+        try:
+            octets = self._pattern(location).encode()
+        except UnicodeEncodeError:  # half a pair: nobody can tell which addresses are meant
+            self._report(f"entry {number} has a location that is no text")
+            if reservation is None or not reservation.reserved:
+                return None
+            octets = b"*"
+        return _Entry(pattern=compile_pattern(octets), reservation=reservation)
 
     def _reservation(
         self, number: int, location: str, named: dict[str, list[object]], line: int | None
@@ -195,7 +208,7 @@ class _Reader:
             return None
         policy = next((one for one in reversed(named.get("tdm-policy", [])) if isinstance(one, str)), "")
         reserved = any(known)
-        said = {"location": location, _RESERVATION: int(reserved)}
+        said = {"location": location[:_TEXT_OCTETS], _RESERVATION: int(reserved)}
         return TdmReservation(
             reserved=reserved,
             layer=Layer.FILE,
@@ -211,10 +224,30 @@ def _unreadable(why: str) -> TdmFile:
     return TdmFile((), (why,), invalid=True)
 
 
-def _too_many(entries: int) -> TdmFile:
-    words = f"{entries} entries; at most {MOST_ENTRIES} are read: read as reserved"
+def _too_long(text: str) -> str:
+    """Say what a file holds too much of, "" when it is nothing."""
+    if (braces := text.count("{")) > 5 * MOST_ENTRIES:
+        return f"{braces} entries; at most {MOST_ENTRIES} are read"
+    return f"more than {MOST_PARTS} members" if max(map(text.count, ":,")) > MOST_PARTS else ""
+
+
+def _too_many(what: str) -> TdmFile:
+    words = f"{what}: read as reserved"
     everything = TdmReservation(reserved=True, layer=Layer.FILE, location="*", note=words)
     return TdmFile((_Entry(pattern=compile_pattern(b"*"), reservation=everything),), (words,), invalid=False)
+
+
+def _array(text: str) -> tuple[list[object], str]:
+    """Return the array that a text holds; or words that say why it holds none."""
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
+        return [], f"not JSON: {'nested too deeply' if deep else shown(str(error).encode())[:200]}"
+    if isinstance(value, _Members) or not isinstance(value, list):
+        kind = "an object" if isinstance(value, _Members) else "a single value"
+        return [], f"{kind} in place of the array that the protocol asks for"
+    return value, ""
 
 
 def parse_tdmrep(body: bytes) -> TdmFile:
@@ -223,20 +256,17 @@ def parse_tdmrep(body: bytes) -> TdmFile:
     if problem:
         return _unreadable(problem)
     text = octets.decode("utf-8", "replace")
-    if (braces := text.count("{")) > 5 * MOST_ENTRIES:  # before they are parsed, which takes longest
-        return _too_many(braces)
-    try:
-        value = _DECODER.decode(text)
-    except (ValueError, RecursionError) as error:
-        deep = isinstance(error, RecursionError)
-        return _unreadable(f"not JSON: {'nested too deeply' if deep else shown(str(error).encode())[:200]}")
-    if isinstance(value, _Members) or not isinstance(value, list):
-        kind = "an object" if isinstance(value, _Members) else "a single value"
-        return _unreadable(f"{kind} in place of the array that the protocol asks for")
+    if words := _too_long(text):  # asked before it is parsed, which takes longest
+        return _too_many(words)
+    value, problem = _array(text)
+    if problem:
+        return _unreadable(problem)
     if len(value) > MOST_ENTRIES:
-        return _too_many(len(value))
+        return _too_many(f"{len(value)} entries; at most {MOST_ENTRIES} are read")
     reader = _Reader(text)
     entries = [reader.entry(number, one) for number, one in enumerate(value, 1)]
+    if reader.locations > MOST_LOCATIONS:
+        return _too_many(f"locations of more than {MOST_LOCATIONS} characters")
     kept = tuple(entry for entry in entries if entry is not None)
     return TdmFile(kept, tuple(reader.problems), invalid=False)
 

@@ -7,7 +7,7 @@ Directives without a name, for `*` or `robots`, and for our own token (compared 
 case) add up; those of other crawlers say nothing here. Our own readings:
 
 * a name with a blank in it is none, so that what follows it counts for everybody;
-* behind `READ_LIMIT` characters of one line, restrictions are recognised by their letters, for everybody.
+* behind `READ_LIMIT` characters of all lines, restrictions are recognised by their letters, for everybody.
 
 Pure: the time is an argument; linear; never raises.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FIELD = "x-robots-tag"
 DRAFT_FIELD = "robots-tag"
 READ_LIMIT = 16_384
-"""Characters of one header line that are read word for word; draft-illyes-repext asks for at least 8 KiB."""
+"""Characters of all lines that are read word for word; draft-illyes-repext asks for at least 8 KiB of one."""
 
 _EVERYBODY = frozenset(("", "*", "robots"))
 _NAME = re.compile(r"[ \t]*+([^\s,:;=]++)[ \t]*+:(.*)", re.DOTALL)
@@ -44,10 +44,10 @@ def _in_scope(name: str, token: str) -> bool:
     return name in _EVERYBODY or name == token.lower()
 
 
-def _line(value: str, token: str, now_us: int) -> list[Statement]:
+def _line(value: str, token: str, now_us: int, limit: int) -> list[Statement]:
     place = Place(family=Family.X_ROBOTS_TAG, source=Source.HEADER, text=f"{FIELD}: {value[:500]}")
-    found = beyond_limit(value[READ_LIMIT:], place) if len(value) > READ_LIMIT else []
-    parts = value[:READ_LIMIT].split(",")
+    found = beyond_limit(value[limit:], place) if len(value) > limit else []
+    parts = value[:limit].split(",")
     scope = ""
     index = 0
     while index < len(parts):
@@ -64,12 +64,12 @@ def _line(value: str, token: str, now_us: int) -> list[Statement]:
     return found
 
 
-def _draft_line(value: str, token: str) -> list[Statement]:
+def _draft_line(value: str, token: str, limit: int) -> list[Statement]:
     """Return the restrictions of `*=noindex; ExampleBot=(nosnippet)`; no name means everybody."""
     place = Place(family=Family.X_ROBOTS_TAG, source=Source.HEADER, text=f"{DRAFT_FIELD}: {value[:500]}")
-    found = beyond_limit(value[READ_LIMIT:], place) if len(value) > READ_LIMIT else []
+    found = beyond_limit(value[limit:], place) if len(value) > limit else []
     scope = ""
-    for member in _MEMBER.finditer(value[:READ_LIMIT]):
+    for member in _MEMBER.finditer(value[:limit]):
         name, equals, words = member[0].partition("=")
         if equals:
             scope = name.strip().lower()
@@ -86,9 +86,13 @@ def _draft_line(value: str, token: str) -> list[Statement]:
 def parse_x_robots(headers: Iterable[tuple[str, str]], token: str, *, now_us: int) -> tuple[Statement, ...]:
     """Return what the headers of one response (names in lower case) say to a token, each statement once."""
     found: list[Statement] = []
+    left = READ_LIMIT
     for name, value in headers:
         if name == FIELD:
-            found += _line(value, token, now_us)
+            found += _line(value, token, now_us, left)
         elif name == DRAFT_FIELD:
-            found += _draft_line(value, token)
+            found += _draft_line(value, token, left)
+        else:
+            continue
+        left = max(0, left - len(value))
     return distinct(found)
