@@ -39,6 +39,12 @@ HEAD_EVERY_LEAVES: Final = 10_000
 CHECKPOINT_EVERY_US: Final = 10_000_000
 _COMPRESS_FROM: Final = 1024  # octets; below, zlib costs more time than it saves space
 _KNOWN_DOCUMENTS: Final = 20_000  # of two hundred octets each; one that was forgotten is looked up
+_NEXT_NUMBER: Final = "SELECT coalesce(max(id), 0) + 1 FROM document"
+_FREE_NUMBER: Final = """
+SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM document WHERE id = 1) THEN 1 ELSE
+  (SELECT d.id + 1 FROM document d WHERE NOT EXISTS (SELECT 1 FROM document e WHERE e.id = d.id + 1)
+    ORDER BY d.id LIMIT 1) END
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,11 +249,19 @@ class SegmentStore:
                     body, codec = packed, "zlib"
             self._number_alone()
             if not self._has_document(digest):  # another writer may have stored it while this one waited
-                number = self._raw.execute("SELECT coalesce(max(id), 0) + 1 FROM document").fetchone()[0]
+                (number,) = self._raw.execute(self._number_for(digest)).fetchone()
                 self._append(schema.document, [(number, digest, kind, len(document.body), codec, body)])
         self._known[digest] = None
         if len(self._known) > _KNOWN_DOCUMENTS:
             self._known.popitem(last=False)
+
+    def _number_for(self, digest: bytes) -> str:
+        """Return what finds the number of a document: the next, or a free one if it was removed before.
+
+        So that as many numbers are free as documents are removed and not here again.
+        """
+        removed = self._raw.execute("SELECT 1 FROM discarding WHERE sha256 = ?", (digest,)).fetchone()
+        return _NEXT_NUMBER if removed is None else _FREE_NUMBER
 
     def _has_document(self, digest: bytes) -> bool:
         found = self._raw.execute("SELECT 1 FROM document WHERE sha256 = ?", (digest,)).fetchone()

@@ -140,6 +140,12 @@ def number_alone(connection: Connection) -> None:
         store_postgres.number_alone(connection)
 
 
+def keep_records(connection: Connection) -> None:
+    """See to it that nobody appends records until the end of the transaction; those under way end first."""
+    if _is_server(connection):
+        store_postgres.keep_records(connection)
+
+
 def appender(connection: Connection) -> Callable[[Table, Iterable[Sequence[Value]]], None]:
     """Return what appends rows, all columns of a table in its order, as fast as the engine can."""
     if _is_server(connection):

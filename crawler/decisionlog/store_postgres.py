@@ -261,6 +261,11 @@ def number_alone(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({SHARED_LOCK})")
 
 
+def keep_records(connection: Connection) -> None:
+    """Wait until no other transaction has appended records and is not ended; keep new ones from it."""
+    connection.exec_driver_sql("LOCK TABLE record IN SHARE MODE")
+
+
 def take_segment(connection: Connection, number: int) -> bool:
     """Take the lock that says that a segment's writer lives; it goes with the connection."""
     sql = f"SELECT pg_try_advisory_lock({SEGMENT_LOCKS}, {number})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -66,6 +66,10 @@ class Actor:
         except BaseException as error:
             self._roll_back(error)
             raise
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Turn a database's errors into one readable line, where no transaction is open."""
+        return store.explained(self.place, "act on")
 
     @contextmanager
     def plain(self) -> Iterator[Connection]:

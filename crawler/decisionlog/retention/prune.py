@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, func, insert, select
 
 from blocklists.errors import ExitCode, SekishoError
-from crawler.decisionlog import schema
+from crawler.decisionlog import schema, store
 from crawler.decisionlog.registry import Pruned, PruneIntended
 from crawler.decisionlog.retention.acts import BATCH
-from crawler.decisionlog.retention.documents import only_of
+from crawler.decisionlog.retention.documents import announced, only_of
 from crawler.decisionlog.retention.holds import holding, holds
 from crawler.decisionlog.retention.plan import Item, State
 
@@ -39,6 +39,9 @@ def intend(actor: Actor, item: Item, *, who: str, manifest: str | None, now_us: 
     """Announce, signed, that the records of a due segment will go. Raises HeldError, LogError."""
     if item.state is not State.DUE or item.series is None:
         raise ValueError(f"segment {item.segment} is not due: {item.state}")
+    with actor.explained():
+        documents = only_of(actor.connection, item.number)
+        documents.catch_up()
     with actor.signed(now_us) as act:
         held = holding(act.connection, holds(act.connection), item.number)
         if held is not None:
@@ -54,23 +57,27 @@ def intend(actor: Actor, item: Item, *, who: str, manifest: str | None, now_us: 
             segment_id=item.number,
         )
         act.connection.execute(insert(schema.pruning).values(segment_id=item.number, registry_idx=leaf))
-        _discard(act, item.number, leaf)
+        documents.catch_up()
+        _discard(act, documents.unneeded, leaf)
 
 
-def _discard(act: Act, number: int, leaf: int) -> None:
-    digests = only_of(act.connection, number)
+def _discard(act: Act, digests: list[bytes], leaf: int) -> None:
+    """Say which documents go. One that went before and was stored again since is named already."""
+    column = schema.discarding.c
     for start in range(0, len(digests), BATCH):
-        act.connection.execute(
-            insert(schema.discarding),
-            [{"sha256": digest, "registry_idx": leaf} for digest in digests[start : start + BATCH]],
-        )
+        part = digests[start : start + BATCH]
+        named = set(act.connection.execute(select(column.sha256).where(column.sha256.in_(part))).scalars())
+        rows = [{"sha256": digest, "registry_idx": leaf} for digest in part if digest not in named]
+        if rows:
+            act.connection.execute(insert(schema.discarding), rows)
 
 
 def finish(actor: Actor, item: Item, *, now_us: int, progress: Callable[[int], None] | None = None) -> int:
     """Delete what was announced, say in the registry that it is gone, and return the number of records."""
-    intent = actor.connection.execute(
-        select(schema.pruning.c.registry_idx).where(schema.pruning.c.segment_id == item.number)
-    ).scalar_one()
+    with actor.explained():
+        intent = actor.connection.execute(
+            select(schema.pruning.c.registry_idx).where(schema.pruning.c.segment_id == item.number)
+        ).scalar_one()
     gone = 0
     for table in _ROWS:
         while True:
@@ -81,7 +88,7 @@ def finish(actor: Actor, item: Item, *, now_us: int, progress: Callable[[int], N
                     progress(gone)
             if not count:
                 break
-    _delete_documents(actor, intent)
+    _delete_documents(actor)
     with actor.signed(now_us) as act:
         act.append(Pruned(segment=item.segment, intent=intent), segment_id=item.number)
     return gone
@@ -102,7 +109,19 @@ def _delete_some(actor: Actor, table: Table, number: int) -> int:
         return connection.execute(delete(table).where(where)).rowcount
 
 
-def _delete_documents(actor: Actor, intent: int) -> None:
-    named = select(schema.discarding.c.sha256).where(schema.discarding.c.registry_idx == intent)
-    with actor.plain() as connection:
-        connection.execute(delete(schema.document).where(schema.document.c.sha256.in_(named)))
+def _delete_documents(actor: Actor) -> None:
+    """Delete what was said to go, unless a record needs it that came since.
+
+    In the transaction nobody appends records: what a writer counts on being there is in its records, or it
+    looks for it in the transaction in which it names it.
+    """
+    with actor.explained():
+        documents = announced(actor.connection)
+        documents.catch_up()
+    gone = documents.unneeded
+    for start in range(0, len(gone), BATCH):
+        with actor.plain() as connection:
+            store.keep_records(connection)
+            documents.catch_up()
+            part = documents.unneeded_of(gone[start : start + BATCH])
+            connection.execute(delete(schema.document).where(schema.document.c.sha256.in_(part)))
