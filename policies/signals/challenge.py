@@ -74,6 +74,10 @@ STEMS = (
     b"awswaf",
     b"sucuri_cloudproxy_js",
 )
+# One octet is found at once, and text without scripts has neither of these.
+_SELDOM = (b"_", b"?")
+_PLAIN_STEMS = tuple(stem for stem in STEMS if not any(octet in stem for octet in _SELDOM))
+_STEMS_WITH = tuple((octet, tuple(stem for stem in STEMS if octet in stem)) for octet in _SELDOM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +112,14 @@ def _may_be_challenge(lowered: bytes) -> bool:
     """Tell cheaply whether a page may be a challenge: few links, which is asked first, and a stem of one."""
     if not has_few_links(lowered):
         return False
-    for stem in STEMS:  # noqa: SIM110 - a generator costs more than the searches
+    for stem in _PLAIN_STEMS:
         if stem in lowered:
             return True
+    for octet, stems in _STEMS_WITH:
+        if octet in lowered:
+            for stem in stems:
+                if stem in lowered:
+                    return True
     return False
 
 

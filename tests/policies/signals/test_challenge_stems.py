@@ -1,6 +1,6 @@
 """The first look at a page for challenges misses none of those that are known."""
 
-from policies.signals.challenge import CHALLENGE_PAGES, STEMS
+from policies.signals.challenge import CHALLENGE_PAGES, STEMS, _may_be_challenge
 from policies.signals.robots_fetch import named_challenge
 
 
@@ -15,6 +15,13 @@ def test_every_known_challenge_holds_a_stem_of_the_first_look():
 
 def test_stems_are_in_lower_case_as_the_page_is_when_it_is_searched():
     assert all(stem == stem.lower() for stem in STEMS)
+
+
+def test_the_first_look_finds_each_stem_wherever_it_stands_alone():
+    assert not _may_be_challenge(b"<p>text_with? seldom octets")
+    for stem in STEMS:
+        for page in (stem, b"<p>text" + stem, stem + b"</p>"):
+            assert _may_be_challenge(page), stem
 
 
 ANUBIS = b"<!doctype html><html><script id=anubis_challenge>{}</script><h1>Making sure you're not a bot!</h1></html>"
