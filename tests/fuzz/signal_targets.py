@@ -14,7 +14,10 @@ from policies.ai_agents import load_ai_agents
 from policies.facts import ResponseFacts
 from policies.paywall_vendors import load_paywall_vendors
 from policies.response_rules import judge_opened_body, judge_response_head
+from policies.rights_rules import judge_response_rights
+from policies.rules.judged_rows import Intent
 from policies.rules.paywall import find_free_text
+from policies.rules.robots_meta import what_forbids_links
 from policies.signals import rights_fetch
 from policies.signals.ai_txt import parse_ai_txt
 from policies.signals.asset_rights import is_asset, read_asset_rights
@@ -49,7 +52,7 @@ from policies.signals.tdmrep import parse_tdmrep
 from policies.signals.trust_txt import parse_trust_txt
 from policies.signals.visit_time import read_visit_times
 from policies.signals.x_robots import parse_x_robots
-from policies.vocabulary import Origin
+from policies.vocabulary import Origin, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +61,7 @@ TOKEN = "ExampleBot"
 URL = "https://example.com/a/b?c=d"
 ORIGIN = Origin(scheme="https", host="example.com", port=443)
 NOW = 1_790_000_000_000_000
+ANYONE = Intent(token=TOKEN, purposes=frozenset(Purpose))
 
 ROBOTS = (
     b"User-agent: *\nDisallow: /x*y$\nAllow: /\nCrawl-delay: 5\nContent-Usage: /a train-ai=n, search=y\n",
@@ -284,13 +288,27 @@ def _whole_page(octets: bytes) -> None:
     """Judge a page by all rules, as a crawl does; the type is missing, so that it is guessed."""
     vendors = load_paywall_vendors()
     response, page = _opened(octets, "")
-    judge_opened_body(response, page, vendors)
+    what_forbids_links(response, page, TOKEN, now_us=NOW)
+    judge_response_rights(response, page, ANYONE, now_us=NOW)
+    links_of_response(response, page)
+    if judge_opened_body(response, page, vendors, ANYONE).passes and page is not None:
+        find_free_text(page)
+
+
+def _marked_page(octets: bytes) -> None:
+    _opened(b"\xff\xfe" + octets)
 
 
 def _wide_page(octets: bytes) -> None:
-    _opened(b"\xff\xfe" + octets)
     _opened(octets, "text/html; charset=utf-16-be")
+
+
+def _narrow_page(octets: bytes) -> None:
     _opened(octets, "text/html; charset=shift_jis")
+
+
+def _latin_page(octets: bytes) -> None:
+    _opened(octets, "text/html; charset=iso-8859-1")
 
 
 def _challenge(octets: bytes) -> None:
@@ -355,7 +373,10 @@ TARGETS = (
     Target("gate", _gate, GATES, readers=2),
     Target("page_login", _page_login, LOGINS, readers=4),
     Target("whole_page", _whole_page, (*PAGES, *GATES, *LOGINS, *CHALLENGES), readers=6),
-    Target("wide_page", _wide_page, tuple(page.decode().encode("utf-16-le") for page in PAGES), readers=3),
+    Target("marked_page", _marked_page, tuple(page.decode().encode("utf-16-le") for page in PAGES)),
+    Target("wide_page", _wide_page, tuple(page.decode().encode("utf-16-be") for page in PAGES)),
+    Target("narrow_page", _narrow_page, PAGES),
+    Target("latin_page", _latin_page, PAGES),
     Target("challenge", _challenge, CHALLENGES),
     Target("tdmrep", _tdmrep, TDMREP),
     Target("rsl", _rsl, RSL),

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from signal_targets import TARGETS
+from worst_pages import CODES, PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -287,8 +288,10 @@ FORMS: dict[str, tuple[Form, ...]] = {
         (*_HEADER, *_ADDRESS),
     ),
     "login_address": (*_ADDRESS, *_HEADER[:8]),
-    **dict.fromkeys(("page", "gate", "page_login", "whole_page", "challenge"), (*_PAGE, *_STATEMENTS)),
-    "wide_page": (*_WIDE, *_STATEMENTS[:6]),
+    **dict.fromkeys(("page", "gate", "page_login", "challenge"), (*_PAGE, *_STATEMENTS)),
+    "whole_page": (*_PAGE, *_STATEMENTS, *PAGES),
+    **dict.fromkeys(("marked_page", "wide_page"), (*_WIDE, *_STATEMENTS[:6])),
+    **dict.fromkeys(("narrow_page", "latin_page"), (*_WIDE, *_STATEMENTS[:6], *CODES)),
     "tdmrep": _TDMREP,
     "rsl": _RSL,
     "ai_txt": _AI_TXT,
