@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from blocklists.errors import UsageError
-from crawler.decisionlog import store
 from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.keys import load_or_create_key
@@ -19,7 +18,7 @@ from crawler.decisionlog.location import custody_of, log_url
 from crawler.decisionlog.notes import NoteError, parse_checkpoint, parse_note, parse_vkey, verifier_key
 from crawler.decisionlog.registry import KeyAdded, KeyRetired
 from crawler.decisionlog.registry_state import KnownCheckpoint
-from crawler.decisionlog.registry_store import RegistryStore
+from crawler.decisionlog.retention.acts import Actor
 from policies.console import OutputFormat, as_json, render
 
 if TYPE_CHECKING:
@@ -93,24 +92,14 @@ def rotate(arguments: argparse.Namespace) -> str:
         raise UsageError(
             "the new key needs a file of its own: the old one stays as it is, keep it or destroy it"
         )
-    path = store.log_place(url)
-    connection = store.open_for_writing(path)
-    now_us = SystemClock().now_us()
-    try:
-        store.begin(connection)
-        registry = RegistryStore.open(connection, custody, now_us=now_us)
+    with Actor(url) as actor, actor.signed(SystemClock().now_us()) as act:
+        registry = act.registry
         old, new = registry.vkey, load_or_create_key(new_file)
         added = verifier_key(registry.origin, new)
         if added == old:
             raise UsageError(f"{new_file} holds the key that signs already")
-        registry.append(KeyAdded(vkey=str(added)), now_us=now_us)
+        act.append(KeyAdded(vkey=str(added)))
         registry.checkpoint()
-        registry.append(KeyRetired(vkey=str(old), why=arguments.why), now_us=now_us)
+        act.append(KeyRetired(vkey=str(old), why=arguments.why))
         registry.checkpoint(key=new)
-        store.commit(connection)
-        registry.publish()
-    except store.errors() as error:
-        raise store.explain(error, path, "change the key of") from error
-    finally:
-        connection.close()
     return str(added)

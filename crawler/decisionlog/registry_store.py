@@ -66,6 +66,7 @@ class RegistryStore:
         self._active: dict[str, VerifierKey] = {}  # by their text
         self._known: dict[str, VerifierKey] = {}
         self._unpublished: Note | None = None
+        self.unsigned = False  # whether leaves were appended after the last checkpoint made here
         self.origin = ""
 
     @classmethod
@@ -113,6 +114,7 @@ class RegistryStore:
             )
         )
         self._add(leaf.body, leaf.hash, leaf.ts_us)
+        self.unsigned = True
         return leaf.idx
 
     def checkpoint(self, *, key: Ed25519PrivateKey | None = None) -> Note:
@@ -135,6 +137,7 @@ class RegistryStore:
             )
         )
         self._unpublished = note
+        self.unsigned = False
         return note
 
     def publish(self) -> None:

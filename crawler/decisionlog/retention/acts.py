@@ -52,14 +52,13 @@ class Actor:
 
     @contextmanager
     def signed(self, now_us: int) -> Iterator[Act]:
-        """Begin a transaction whose entries are signed and published when it ends without an error."""
+        """Begin a transaction whose entries are signed, unless they are, and published when it ends well."""
         try:
             store.begin(self.connection)
             store.number_alone(self.connection)
             registry = RegistryStore.open(self.connection, self._custody, now_us=now_us)
-            size = registry.size
             yield Act(connection=self.connection, registry=registry, now_us=now_us)
-            if registry.size > size:
+            if registry.unsigned:
                 registry.checkpoint()
             store.commit(self.connection)
             registry.publish()
