@@ -225,11 +225,13 @@ class Downloader(PacedDownloader):
         scheduler takes the next request from the host with the fewest, so that others are not kept waiting.
         It counts as under way at once and not when its task begins: that is what makes `needs_backout` true.
         """
+        slot: Slot | None = None
         with suppress(ValueError):  # no address: the rules will say so
-            self._get_slot(request)[1].active.add(request)
+            slot = self._get_slot(request)[1]
+            slot.active.add(request)
         self.active.add(request)
         exchange = deferred_from_coro(self.middleware.download_async(self._enqueue_request, request))
-        return exchange.addBoth(self._release, request).addBoth(self.end_pace, request)
+        return exchange.addBoth(self._release, request, slot).addBoth(self.end_pace, request)
 
     def _wait_for_download(
         self, slot: Slot, request: Request, queue_dfd: Deferred[Response]
@@ -242,17 +244,15 @@ class Downloader(PacedDownloader):
         slot.transferring.add(request)
         return super()._wait_for_download(slot, request, queue_dfd)
 
-    def _release(self, result: _Result, request: Request) -> _Result:
+    def _release(self, result: _Result, request: Request, slot: Slot | None) -> _Result:
         self.active.discard(request)
         visit = self._checkpoint.visit(request)
         if visit is not None:
             visit.end_turn()
             if isinstance(result, Failure) and not isinstance(result.value, Postponed | None):
                 self._checkpoint.give_up(visit, _short(result.value))
-        with suppress(ValueError):
-            slot = self.slots.get(self.get_slot_key(request))
-            if slot is not None:
-                slot.active.discard(request)
+        if slot is not None:
+            slot.active.discard(request)
         return result
 
 
