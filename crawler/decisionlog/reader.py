@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.place import LogPlace
     from crawler.decisionlog.registry import Leaf
-    from crawler.decisionlog.rollup import Group, HostSum
+    from crawler.decisionlog.rollup import Group, HostSum, SumRow
     from crawler.decisionlog.session import Value
 
     Params = Mapping[str, Value | Collection[int]]
@@ -230,10 +230,10 @@ class LogReader:
         with store.explained(self.path, "read"):
             return rollup.stored(self._connection, number)
 
-    def computed_sums(self, number: int) -> list[HostSum]:
-        """Return a segment's sums by host, computed from its records."""
+    def sum_rows(self, number: int) -> list[SumRow]:
+        """Return the same as rows of the table, in order. Raises ValueError on what no writer wrote."""
         with store.explained(self.path, "read"):
-            return rollup.sums(rollup.grouped(self._connection, (number,)).get(number, ()))
+            return rollup.stored_rows(self._connection, number)
 
     def runs(self) -> list[RunInfo]:
         """Return every run in the order of its first segment."""

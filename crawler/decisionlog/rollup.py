@@ -16,15 +16,15 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.canonical import canonical
-from crawler.decisionlog.tree import CompactRange
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -43,7 +43,7 @@ COUNTED: Final = {
 }
 
 
-_STORED: Final = tuple(column.name for column in schema.rollup.columns if column.name != "segment_id")
+STORED: Final = tuple(column.name for column in schema.rollup.columns if column.name != "segment_id")
 
 
 def host_key(host: str) -> str:
@@ -59,6 +59,30 @@ def host_of(key: str) -> str:
     if key.startswith("["):
         return key[1:-2]
     return ".".join(reversed(key.rstrip(".").split(".")))
+
+
+SumRow = tuple[str, int, int, int, int, int, str, str, int, int, int, int]
+"""A row of the table without its segment: host key, counts, reasons and policies as canonical JSON, ends."""
+
+
+def row_body(row: SumRow) -> bytes:
+    """Return what is hashed of a row. Raises TypeError or ValueError on what no writer wrote."""
+    (
+        key, n_fetch, n_skip, n_defer, n_keep, n_drop, reasons, policies,
+        first_us, last_us, first_idx, last_idx,
+    ) = row  # fmt: skip
+    if set(map(type, row[1:6] + row[8:])) != _INTEGERS:
+        raise TypeError("a sum by host has a number that is none")
+    return (
+        f'{{"first_idx":{first_idx},"first_us":{first_us},"host_key":{canonical(key)},"last_idx":{last_idx},'
+        f'"last_us":{last_us},"n_defer":{n_defer},"n_drop":{n_drop},"n_fetch":{n_fetch},"n_keep":{n_keep},'
+        f'"n_skip":{n_skip},"policies":{_list(policies)},"reasons":{_object(reasons)}}}'
+    ).encode()
+
+
+def row_leaf(row: SumRow) -> bytes:
+    """Return the leaf hash of a row. Raises TypeError or ValueError on what no writer wrote."""
+    return sha256(b"\x00" + LABEL + row_body(row)).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +103,23 @@ class HostSum:
     last_idx: int
 
     @property
+    def row(self) -> SumRow:
+        """The row of the table."""
+        return (
+            self.host_key, self.n_fetch, self.n_skip, self.n_defer, self.n_keep, self.n_drop,
+            canonical(dict(self.reasons)), canonical(self.policies),
+            self.first_us, self.last_us, self.first_idx, self.last_idx,
+        )  # fmt: skip
+
+    @property
     def body(self) -> bytes:
         """What is hashed."""
-        given: dict[str, object] = {name: getattr(self, name) for name in _STORED}
-        return canonical(given | {"reasons": dict(self.reasons), "policies": self.policies}).encode()
+        return row_body(self.row)
 
     @property
     def leaf(self) -> bytes:
         """The leaf hash."""
-        return sha256(b"\x00" + LABEL + self.body).digest()
+        return row_leaf(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +165,6 @@ def sum_of(key: str, groups: list[Group]) -> HostSum:
         last_idx=max(group.last_idx for group in groups),
         **counts,
     )
-
-
-def root_of(rows: Iterable[HostSum]) -> bytes:
-    """Return the root over rows in their order."""
-    return CompactRange(row.leaf for row in rows).root()
 
 
 _KEYS: Final = (
@@ -197,23 +224,46 @@ def unpack_places(octets: bytes) -> Iterator[int]:
         raise ValueError("the places of a host are cut off")
 
 
-def _parsed(text: str) -> Any:  # noqa: ANN401 - JSON
+@lru_cache(maxsize=1024)
+def _parsed(text: str, expected: type) -> Any:  # noqa: ANN401 - JSON
     value = json.loads(text)
-    if canonical(value) != text:
+    if canonical(value) != text or not isinstance(value, expected):
         raise ValueError("a sum by host is not canonical JSON")
     return value
 
 
+def _list(text: str) -> str:
+    _parsed(text, list)
+    return text
+
+
+def _object(text: str) -> str:
+    _parsed(text, dict)
+    return text
+
+
+_INTEGERS: Final = {int}
+_SUMS: Final = (
+    select(*(schema.rollup.c[name] for name in STORED))
+    .where(schema.rollup.c.segment_id == bindparam("number"))
+    .order_by(schema.rollup.c.host_key)
+)
+
+
+def stored_rows(connection: Connection, number: int) -> list[SumRow]:
+    """Return the stored rows of a segment, in order of the octets of their keys."""
+    rows: list[SumRow] = [tuple(row) for row in connection.execute(_SUMS, {"number": number})]
+    rows.sort(key=lambda row: row[0].encode())  # not every table keeps every text as it is
+    return rows
+
+
 def stored(connection: Connection, number: int) -> list[HostSum]:
-    """Return the stored rows of a segment, in order. Raises ValueError on what no writer wrote."""
-    found = connection.execute(
-        select(*(schema.rollup.c[name] for name in _STORED)).where(schema.rollup.c.segment_id == number)
-    ).mappings()
-    return sorted(map(parsed_sum, found), key=lambda one: one.host_key.encode())
+    """Return the stored rows of a segment, in order. Raises ValueError, TypeError on what no writer wrote."""
+    return [parsed_sum(dict(zip(STORED, row, strict=True))) for row in stored_rows(connection, number)]
 
 
 def parsed_sum(row: Mapping[str, Any] | RowMapping) -> HostSum:
     """Return a stored row. Raises ValueError or TypeError on what no writer wrote."""
-    reasons, policies = _parsed(row["reasons"]), _parsed(row["policies"])
-    given = {name: row[name] for name in _STORED}
+    reasons, policies = _parsed(row["reasons"], dict), _parsed(row["policies"], list)
+    given = {name: row[name] for name in STORED}
     return HostSum(**given | {"reasons": tuple(sorted(reasons.items())), "policies": tuple(policies)})

@@ -28,11 +28,11 @@ from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
 from crawler.decisionlog.verify_source import DatabaseSource
+from crawler.decisionlog.verify_sums import HostSums, compare_sums
 from crawler.decisionlog.verify_told import (
     DatabaseRegistry,
     compare,
     compare_retention,
-    compare_rollup,
     with_told,
 )
 
@@ -251,19 +251,20 @@ class _Verification:
             self._pruned(claim, told)
             return
         claim = with_told(claim, told)
-        check = SegmentCheck(self._source, claim, self._findings, self._documents)
+        seal = None if told is None else told.seal
+        sums = None if seal is None else HostSums()
+        check = SegmentCheck(self._source, claim, self._findings, self._documents, sums)
         if check.is_of_another_version():
             self._unverifiable.append(
                 f"segment {claim.uuid} has record schema {claim.schema!r}; this version knows"
                 f" {encoding.SCHEMA_VERSION}: verify it with the Sekisho version that wrote it"
             )
             return
-        seal = None if told is None else told.seal
         recovered = seal is not None and seal.how == "recovered"
         self._reports.append(replace(check.run(progress), recovered=recovered))
         self._notes.extend(check.notes)
         if self._reader.format != schema.FORMAT_1:
-            self._rollup(claim)
+            self._rollup(claim, check.sums)
 
     def _pruned(self, claim: SegmentClaim, told: Told) -> None:
         """Say that a segment's records were lawfully removed; verify what stays of it."""
@@ -275,18 +276,17 @@ class _Verification:
             f"segment {claim.uuid} of run {told.run} {state} under {rule}: its records are not here;"
             " an export of it is verified with --export"
         )
-        self._rollup(claim, records=False)
+        self._rollup(claim, None)
 
-    def _rollup(self, claim: SegmentClaim, *, records: bool = True) -> None:
+    def _rollup(self, claim: SegmentClaim, computed: HostSums | None) -> None:
         try:
-            stored = self._reader.host_sums(claim.number)
-            computed = self._reader.computed_sums(claim.number) if stored and records else None
+            stored = self._reader.sum_rows(claim.number)
         except (ValueError, TypeError, AttributeError, IntegrityError) as error:
             self._findings.add(
                 Problem.ROLLUP_WRONG, f"its sums by host are not what a writer writes: {error}", claim.uuid
             )
             return
-        compare_rollup(claim, self._state.told.get(str(claim.uuid)), stored, computed, self._findings)
+        compare_sums(claim, self._state.told.get(str(claim.uuid)), stored, computed, self._findings)
 
     def report(self) -> VerifyReport:
         """Return what was found."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import struct
 from hashlib import sha256
-from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog import encoding
 from crawler.decisionlog.verify_documents import BASIS
@@ -21,30 +20,40 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.verify_documents import DocumentCheck
     from crawler.decisionlog.verify_source import Page
+    from crawler.decisionlog.verify_sums import HostSums
+
+_DIGEST_SIZES: Final = {encoding.DIGEST_SIZE}
 
 
 class PageCheck:
     """The quick look at the pages of one segment; `requests` says of each index whether it is a request."""
 
-    def __init__(self, segment: UUID, requests: bytearray, documents: DocumentCheck) -> None:
+    def __init__(
+        self, segment: UUID, requests: bytearray, documents: DocumentCheck, sums: HostSums | None
+    ) -> None:
         self._encode = encoding.ColumnEncoder(segment, lead=b"\x00").encode
         self._requests = requests
         self._documents = documents
+        self._sums = sums
 
-    def leaves(self, page: Page, fragment: bytes, last_us: int, last_ns: int) -> list[bytes] | None:
-        """Return the leaf hashes if all is well, having noted which records are requests; else None.
+    def leaves(
+        self, page: Page, context: tuple[bytes, bytes], last_us: int, last_ns: int
+    ) -> list[bytes] | None:
+        """Return the leaf hashes if all is well, having counted the records; else None, and nothing counted.
 
-        `fragment` is the encoded context of every record of the page; the times are those of the record
-        before it.
+        `context` is that of every record of the page, encoded, and its policy; the times are those of the
+        record before it.
         """
         first = len(self._requests)
         columns = page.columns
         idx, ts_us, mono_ns, stage = columns[:4]
         leaf = columns[20]
+        fragment, policy = context
         try:
             if list(idx) != list(range(first, first + len(idx))):
                 return None
-            digests = [sha256(data).digest() for data in self._encode(columns, repeat(fragment))]
+            encoded, fields = self._encode(columns, fragment)
+            digests = [sha256(data).digest() for data in encoded]
             if leaf is not None and digests != list(leaf):
                 return None
             if not (_rises(ts_us, last_us) and _rises(mono_ns, last_ns) and _opened(page)):
@@ -55,6 +64,8 @@ class PageCheck:
         except (TypeError, ValueError, struct.error):
             del self._requests[first:]
             return None
+        if self._sums is not None:
+            self._sums.take(policy, fields, idx, ts_us)
         return digests
 
     def _refers(
@@ -75,9 +86,8 @@ class PageCheck:
                 and not self._documents.has(digest, BASIS)
             ):
                 return False
-        if b"run" in set(stage) or any(
-            len(each) != encoding.DIGEST_SIZE for each in body if each is not None
-        ):
+        lengths = set(map(len, [each for each in body if each is not None]))
+        if b"run" in set(stage) or not lengths <= _DIGEST_SIZES:
             return False
         requests.extend([value == b"request" for value in stage])
         return all(

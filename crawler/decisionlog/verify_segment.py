@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.findings import Findings
     from crawler.decisionlog.verify_source import Page, RecordSource
+    from crawler.decisionlog.verify_sums import HostSums
 
 _LARGEST_HOLE: Final = 10_000_000  # indices; behind a larger one nothing is looked at
 
@@ -76,7 +77,12 @@ class SegmentCheck:
     """The verification of one segment; `run` once."""
 
     def __init__(
-        self, source: RecordSource, claim: SegmentClaim, findings: Findings, documents: DocumentCheck
+        self,
+        source: RecordSource,
+        claim: SegmentClaim,
+        findings: Findings,
+        documents: DocumentCheck,
+        sums: HostSums | None = None,
     ) -> None:
         self._source = source
         self._claim = claim
@@ -88,7 +94,8 @@ class SegmentCheck:
         self._heads = list(reversed(claim.heads))
         self._broken = False  # a record is missing: roots behind it cannot be recomputed
         self._requests = bytearray()
-        self._quick = PageCheck(claim.uuid, self._requests, documents)
+        self.sums = sums  # of the records, None where nobody asks or some record is nothing that was written
+        self._quick = PageCheck(claim.uuid, self._requests, documents, sums)
         self._records = 0
         self._openings = 0
         self._setbacks = 0
@@ -173,6 +180,8 @@ class SegmentCheck:
         times: Sequence[int] = page.columns[1]
         if leaves is None:
             leaves, times, opened = self._check_rows(page)
+            if self.sums is not None and not self.sums.take_each(page, self._contexts):
+                self.sums = None
         if opened != len(page.openings[0]):
             self._find(
                 Problem.URL_OUTSIDE,
@@ -191,10 +200,11 @@ class SegmentCheck:
         if len(contexts) != 1:
             return None
         try:
-            fragment = self._enter(contexts.pop(), page.columns[0][0])
+            number = contexts.pop()
+            context = self._enter(number, page.columns[0][0]), self._contexts[number][1]
         except (TypeError, ValueError, struct.error):
             return None
-        leaves = self._quick.leaves(page, fragment, self._last_us, self._last_ns)
+        leaves = self._quick.leaves(page, context, self._last_us, self._last_ns)
         if leaves is not None:
             self._last_us, self._last_ns = page.columns[1][-1], page.columns[2][-1]
         return leaves

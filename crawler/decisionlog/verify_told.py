@@ -9,12 +9,10 @@ from uuid import UUID
 from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.registry_state import CheckpointRow, LeafRow, RegistryState, Told, octets_of
-from crawler.decisionlog.rollup import root_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
-    from crawler.decisionlog.rollup import HostSum
     from crawler.decisionlog.session import Session
     from crawler.decisionlog.verify_segment import SegmentClaim
 
@@ -143,22 +141,3 @@ def compare_retention(
     if len(lawful) != len(discarded) or not {digest for digest, _ in alone} <= lawful:
         findings.add(Problem.DOCUMENT_MISSING, "the documents said to be removed are not the registry's")
     return lawful
-
-
-def compare_rollup(
-    claim: SegmentClaim,
-    told: Told | None,
-    stored: Sequence[HostSum],
-    computed: Sequence[HostSum] | None,
-    findings: Findings,
-) -> None:
-    """Compare stored sums with the root in the seal, and with those of the records, where there are any."""
-    seal = None if told is None else told.seal
-    if seal is None:
-        if stored:
-            findings.add(Problem.ROLLUP_WRONG, "it has sums by host, and no seal with their root", claim.uuid)
-        return
-    if (len(stored), root_of(stored).hex()) != (seal.rollup_size, seal.rollup_root):
-        findings.add(Problem.ROLLUP_WRONG, "its sums by host do not give the root in its seal", claim.uuid)
-    elif computed is not None and list(computed) != list(stored):
-        findings.add(Problem.ROLLUP_WRONG, "its sums by host are not those of its records", claim.uuid)

@@ -18,12 +18,13 @@ from crawler.decisionlog.package import layout, read_jsonl
 from crawler.decisionlog.package.files import check_files
 from crawler.decisionlog.package.layout import ManifestError, PackageError
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
-from crawler.decisionlog.package.rows import Rows, claim_of, host_sum
+from crawler.decisionlog.package.rows import Rows, claim_of, sum_row
 from crawler.decisionlog.registry_state import RegistryState, octets_of
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck
 from crawler.decisionlog.verify_segment import SegmentCheck
-from crawler.decisionlog.verify_told import compare, compare_rollup, with_told
+from crawler.decisionlog.verify_sums import HostSums, compare_sums
+from crawler.decisionlog.verify_told import compare, with_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.package.layout import Manifest, SegmentPart
     from crawler.decisionlog.registry_state import KnownCheckpoint, Told
-    from crawler.decisionlog.rollup import HostSum
+    from crawler.decisionlog.rollup import SumRow
     from crawler.decisionlog.verify_segment import SegmentClaim
 
 
@@ -224,13 +225,16 @@ class _Verification:
         part = rows.parts[claim.number]
         told = self._state.told.get(part.segment)
         claim = with_told(claim, told)
-        if manifest.log_format != schema.FORMAT_1:
-            compare_rollup(claim, told, self._sums_of(part, claim), None, self._findings)
+        has_sums = manifest.log_format != schema.FORMAT_1
         if part.pruned:
+            if has_sums:
+                self._compare_sums(part, claim, told, None)
             self._pruned(claim, told)
             return
         source = SegmentSource(self._folder, manifest, part, rows.contexts, claim.erased)
-        check = SegmentCheck(source, claim, self._findings, documents)
+        seal = None if told is None else told.seal
+        sums = None if seal is None else HostSums()
+        check = SegmentCheck(source, claim, self._findings, documents, sums)
         if check.is_of_another_version():
             self._unverifiable.append(
                 f"segment {claim.uuid} has record schema {claim.schema!r}; this version knows"
@@ -240,7 +244,8 @@ class _Verification:
         before = self._done
         report = check.run(None if progress is None else lambda count: progress(before + count))
         self._done += report.records
-        seal = None if told is None else told.seal
+        if has_sums:
+            self._compare_sums(part, claim, told, None if source.problem else check.sums)
         self._reports.append(replace(report, recovered=seal is not None and seal.how == "recovered"))
         self._notes.extend(check.notes)
         for idx in source.unerased:
@@ -270,14 +275,17 @@ class _Verification:
             f"segment {claim.uuid} of run {told.run} was pruned under {rule}: its records are not here"
         )
 
-    def _sums_of(self, part: SegmentPart, claim: SegmentClaim) -> list[HostSum]:
-        if part.sums is None:
-            return []
-        try:
-            return [host_sum(row) for row in read_jsonl.lines(self._folder / part.sums)]
-        except UNREADABLE as error:
-            self._find(Problem.ROLLUP_WRONG, f"{part.sums} cannot be read: {error}", claim.uuid)
-            return []
+    def _compare_sums(
+        self, part: SegmentPart, claim: SegmentClaim, told: Told | None, computed: HostSums | None
+    ) -> None:
+        """Compare the sums in the package with the seal, and with those of the records that are here."""
+        rows: list[SumRow] = []
+        if part.sums is not None:
+            try:
+                rows = [sum_row(row) for row in read_jsonl.lines(self._folder / part.sums)]
+            except UNREADABLE as error:
+                self._find(Problem.ROLLUP_WRONG, f"{part.sums} cannot be read: {error}", claim.uuid)
+        compare_sums(claim, told, rows, computed, self._findings)
 
     def report(self) -> VerifyReport:
         """Return what was found."""

@@ -75,6 +75,16 @@ def test_growing_leaf_by_leaf_gives_the_defined_root_at_every_size():
         tree.extend(leaves[size : size + 1])
 
 
+@given(st.lists(st.integers(0, 200), max_size=8))
+def test_growing_by_parts_of_any_size_gives_the_defined_root(parts):
+    tree, leaves = CompactRange(), numbered(sum(parts))
+    done = 0
+    for part in parts:
+        tree.extend(iter(leaves[done : done + part]))
+        done += part
+        assert (tree.size, tree.root()) == (done, second_opinion(leaves[:done]))
+
+
 def test_every_inclusion_proof_of_every_small_tree_convinces_and_is_no_longer_than_needed():
     for size in range(1, 34):
         leaves = numbered(size)
