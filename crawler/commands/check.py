@@ -23,8 +23,10 @@ from crawler.commands.check_parts import (
     check_changes,
     check_lists,
     check_log,
+    check_profile,
+    check_waivers,
 )
-from policies.console import OutputFormat, as_json, as_jsonl, table
+from policies.console import OutputFormat, as_json, as_jsonl, one_of, table
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from crawler.commands.check_project import Project
 
-HELP = "is everything in place for a crawl? agent files, lists, log, settings, with file and line"
+HELP = "is everything in place for a crawl? agent files, lists, waivers, log, settings, with file and line"
 EXAMPLES = (
     "sekisho check                                       # in a Scrapy project or a repository",
     "sekisho check --strict --format json                # in continuous integration",
@@ -44,6 +46,8 @@ _DEFAULTS = {
     "SEKISHO_LISTS_WARN_DAYS": str(WARN_DAYS),
     "SEKISHO_LISTS_REFUSE_DAYS": str(REFUSE_DAYS),
     "SEKISHO_AGENT": "",
+    "SEKISHO_PROFILE": "default",
+    "SEKISHO_WAIVERS_FILE": "",
     "SEKISHO_POLICIES": "policies",
     "SEKISHO_BLOCKLISTS": "lists",
     "SEKISHO_LOG": "sqlite:///sekisho.db",
@@ -55,8 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--policies", metavar="DIR", help="folder with agents/ and changes/")
     parser.add_argument("--agent", metavar="TOKEN", help="check this agent only")
     parser.add_argument("--blocklists", metavar="DIR", help="folder with the block lists")
+    parser.add_argument("--waivers", metavar="FILE", help="waiver file (default: SEKISHO_WAIVERS_FILE)")
     parser.add_argument("--log", metavar="URL", help="SQLAlchemy URL of the decision log")
-    parser.add_argument("--format", choices=[str(value) for value in OutputFormat], default="table")
+    parser.add_argument(
+        "--format", type=one_of(OutputFormat), choices=list(OutputFormat), default=OutputFormat.TABLE
+    )
     parser.add_argument("--strict", action="store_true", help="exit 3 when there are warnings")
     add_init_arguments(parser)
 
@@ -134,10 +141,12 @@ def run(arguments: argparse.Namespace) -> int:
             warn_days=choose("SEKISHO_LISTS_WARN_DAYS", None),
             refuse_days=choose("SEKISHO_LISTS_REFUSE_DAYS", None),
         ),
+        *check_profile(choose("SEKISHO_PROFILE", None)),
+        *check_waivers(choose("SEKISHO_WAIVERS_FILE", arguments.waivers), now.date()),
         *check_log(choose("SEKISHO_LOG", arguments.log)),
         *(project.checks() if project else ()),
     ]
-    print(_report(checks, OutputFormat(arguments.format)))
+    print(_report(checks, arguments.format))
     code, summary = _verdict(checks, strict=arguments.strict)
     sys.stderr.write(f"sekisho: {summary}\n")
     return code

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blocklists.errors import SekishoError
+from blocklists.profile import load_profile
 from blocklists.refresh_plan import Freshness, age_words
 from blocklists.refresh_state import list_ages, require_fresh
 from blocklists.snapshot import load_snapshot
@@ -32,6 +33,7 @@ from policies.agents_changes import (
     load_upcoming,
     read_change,
 )
+from policies.waivers import load_waivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,6 +198,39 @@ def check_lists(folder: Path, now: datetime, *, warn_days: str, refuse_days: str
             yield Check(status=Status.WARNING, part="lists", place=str(folder), message=message)
     message = f"{len(snapshot.sources)} list(s) loaded, sha256 {snapshot.sha256[:12]}…"
     yield Check(status=Status.OK, part="lists", place=str(folder), message=message)
+
+
+def check_profile(name: str) -> Iterator[Check]:
+    """Load the profile of legal weights as a crawl would; nothing is said of one that is in order."""
+    try:
+        load_profile(name)
+    except SekishoError as error:
+        for line in str(error).splitlines():
+            yield Check(status=Status.ERROR, part="lists", place="SEKISHO_PROFILE", message=line.strip())
+
+
+def check_waivers(name: str, today: date) -> Iterator[Check]:
+    """Read the waiver file as a crawl would, and name the waivers that do not hold on a UTC day."""
+    if not name:
+        return
+    try:
+        waivers = load_waivers(Path(name))
+    except AgentError as error:
+        yield from _refusals("waivers", error)
+        return
+    lapsed = waivers.lapsed(today)
+    for one in lapsed:
+        waiver = one.waiver
+        words = (
+            f"expired on {waiver.expires}"
+            if waiver.expires < today
+            else f"takes effect on {waiver.effective_from}"
+        )
+        place = f"{one.source}:{one.line}" if one.line else one.source
+        message = f"{waiver.document}: {words}, and lifts nothing today"
+        yield Check(status=Status.WARNING, part="waivers", place=place, message=message)
+    message = f"{len(waivers.placed) - len(lapsed)} of {len(waivers.placed)} waiver(s) hold today"
+    yield Check(status=Status.OK, part="waivers", place=name, message=message)
 
 
 def _sqlite_problem(path: Path) -> str:

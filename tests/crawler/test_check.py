@@ -258,3 +258,60 @@ def test_every_pinned_setting_is_explained():
     from crawler.commands.check_project import _CONFLICTS
 
     assert set(PINNED_SETTINGS) <= set(_CONFLICTS)
+
+
+WAIVERS = """\
+schema = "sekisho.waivers/1"
+[[waivers]]
+document = "Contract 1"
+owner = "legal@kurabe.jp"
+granted_by = "A publisher"
+hosts = ["news.example.jp"]
+waives = ["usage_preference"]
+purposes = ["ai-training"]
+expires = 2099-01-01
+"""
+
+
+def test_a_waiver_file_that_is_in_order_is_counted_and_what_lapsed_is_named(folder):
+    put(folder, "waivers.toml", WAIVERS)
+    (row,) = [one for one in findings(folder, "--waivers", "waivers.toml") if one["part"] == "waivers"]
+    assert (row["status"], row["message"]) == ("ok", "1 of 1 waiver(s) hold today")
+    put(folder, "waivers.toml", WAIVERS.replace("2099-01-01", "2020-01-01"))
+    lapsed, row = [one for one in findings(folder, "--waivers", "waivers.toml") if one["part"] == "waivers"]
+    assert (lapsed["status"], lapsed["place"]) == ("warning", "waivers.toml:3")
+    assert "expired on 2020-01-01" in lapsed["message"]
+    assert row["message"].startswith("0 of 1")
+    assert check(folder, "--strict", "--waivers", "waivers.toml").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        (WAIVERS.replace("usage_preference", "usage_preferenc"), "usage_preference"),
+        (WAIVERS.replace("usage_preference", "http_401"), "cannot be waived"),
+        (WAIVERS.replace('document = "Contract 1"\n', ""), "document"),
+        (WAIVERS.replace("2099-01-01", '"soon"'), "expires"),
+        ("x", "waivers.toml"),
+    ],
+)
+def test_a_waiver_file_that_would_stop_the_crawl_is_5_with_its_place(folder, text, words):
+    if text is not None:
+        put(folder, "waivers.toml", text)
+    done = check(folder, "--waivers", "waivers.toml")
+    assert done.returncode == 5
+    assert words in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_profile_that_would_stop_the_crawl_is_5(folder):
+    put(folder, "scrapy.cfg", "[settings]\ndefault = my_settings_of_profile\n")
+    put(
+        folder,
+        "my_settings_of_profile.py",
+        'ADDONS = {"crawler.addon.SekishoAddon": 100}\nSEKISHO_PROFILE = "strct"\n',
+    )
+    done = process(folder)
+    assert done.returncode == 5
+    assert "no profile is named 'strct'" in done.stdout
