@@ -50,6 +50,7 @@ _DOUBTFUL = re.compile(rf"{ACCESSIBLE}(?![\"']\s{{0,9}}:\s{{0,9}}true\b)")
 _MENTIONS = 1_000
 _FORMS = 500
 _MOST_SCRIPTS = 2_000
+_TAG_WINDOW = 1_000
 _JSON_LD = ("ld+json", "json+ld", "jsonld")
 _WRAPPING = re.compile(r"(?:(?:/\*|//)[ \t]{0,20})?(?:<!\[CDATA\[|\]\]>)(?:[ \t]{0,20}\*/)?|<!--|-->")
 _TRAILING_COMMA = re.compile(r",(?=\s{0,200}[}\]])")
@@ -157,6 +158,13 @@ def _declarations(documents: list[Json]) -> Iterator[tuple[int, Access | None, b
             )
 
 
+def _has_value_before(lowered: str, position: int) -> bool:
+    """Tell whether a tag gives a value before it names the property: what follows then is not the value."""
+    begin = lowered.rfind("<", max(0, position - _TAG_WINDOW), position)
+    before = lowered[begin:position] if begin >= 0 else ""
+    return ">" not in before and any(name in before for name in ("content", "href", "value"))
+
+
 def _restrictions_in_text(page: Page, begin: int, end: int) -> Iterator[tuple[int, Access]]:
     """Yield place and reading of every mention in a stretch that is not plainly free, `_REPORTED` at most.
 
@@ -167,6 +175,8 @@ def _restrictions_in_text(page: Page, begin: int, end: int) -> Iterator[tuple[in
         access: Access | None = Access.UNREADABLE
         if looked_at < _MENTIONS and (word := read_following_word(page.text, mention.end())):
             access = read_boolean(word)
+            if access is Access.FREE and _has_value_before(page.lowered, mention.start()):
+                access = Access.UNREADABLE
         if access is None or access is Access.FREE:
             continue
         yield mention.start(), access

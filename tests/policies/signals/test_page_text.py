@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.signals.page_text import declared_charset, decode_narrow, line_at, wide_codec
+from policies.signals.page_text import declared_charset, decode_narrow, decode_octets, line_at, wide_codec
 
 TEXT = "<html>表示と予約</html>"
 
@@ -40,3 +40,25 @@ def test_the_line_of_a_position_counts_the_line_ends_before_it(parts, data):
     text = "".join(parts)
     position = data.draw(st.integers(0, len(text)))
     assert line_at(text, position) == text[:position].count("\n") + 1
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_words_between_thousands_of_broken_characters_stay_readable(codec):
+    wide = 2 if codec.startswith("utf-16") else 4
+    half = (0xD800).to_bytes(wide, "little" if codec.endswith("le") else "big")
+    octets = half * 5_000 + "<p>isAccessibleForFree 語</p>".encode(codec) + half * 5_000
+    text = decode_octets(octets, codec)
+    assert "<p>isAccessibleForFree 語</p>" in text
+    assert len(text) == 10_000 + len("<p>isAccessibleForFree 語</p>")
+    assert "<" not in text[:5_000]
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-32-be"])
+def test_whole_pairs_are_read_however_many_there_are(codec):
+    assert decode_octets(("😀" * 5_000).encode(codec), codec) == "😀" * 5_000
+
+
+@given(st.binary(), st.sampled_from(["cp1252", "cp874", "iso8859-7", "koi8-r", "cp932", "gb18030", "utf-8"]))
+def test_a_table_of_characters_reads_as_the_codec_does(octets, codec):
+    octets = octets.replace(b"\r", b"").replace(b"\0", b"")
+    assert decode_octets(octets, codec) == octets.decode(codec, "replace").removeprefix("\ufeff")
