@@ -36,11 +36,22 @@ SCHEMA = "sekisho.explain-at/1"
 _DAY_US = 86_400_000_000  # a date stands for its end, which may lie ahead
 
 
+def _moment(text: str) -> int:
+    """Return the last moment that a time means: of a date its day, of a time to the second that second.
+
+    Times are shown to the second, so that one that was shown finds what happened in it. UsageError.
+    """
+    end_us = parse_time(text, end=True)
+    if len(text) == len("2026-11-21"):
+        return end_us - 1
+    return end_us if "." in text or "," in text else end_us + 999_999
+
+
 def run(arguments: Namespace, urls: Sequence[str]) -> int:
     """Replay each URL and print what was found. Exit code 3 with --exit-code on a skip or a difference."""
     if arguments.robots is not None:
         raise UsageError("--at replays from the log, and --robots judges a file: choose one of them")
-    at_us = parse_time(arguments.at, end=True)
+    at_us = _moment(arguments.at)
     if at_us > SystemClock().now_us() + _DAY_US:
         raise UsageError(
             f"--at {arguments.at} lies ahead; without --at the command says what would happen today"

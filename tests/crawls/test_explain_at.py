@@ -62,7 +62,7 @@ class Past:
         self.url["granted"] = web.url("granted.localhost", "/x")
         self.crawl = project.crawl(*self.url.values(), web.url("robots.localhost", "/open"))
         assert self.crawl.code == 0, self.crawl.stderr[-3000:]
-        self.then = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))
+        self.then = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # this second, to its end
         time.sleep(1.1)
         self._change()
         before = len(web.received)
@@ -212,3 +212,15 @@ def test_a_wrong_time_ends_with_2_and_says_why(past, arguments, words):
     assert said.returncode == 2
     assert words in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_a_time_to_the_second_is_that_whole_second_and_a_date_its_whole_day(past):
+    url = past.url["usage"]
+    asked = past.crawl.of(url=url.replace("/private", "/robots.txt"), stage="outcome")[0]
+    shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(asked.ts_us // 1_000_000))
+    said = past.say("--at", shown, "--brief", url)
+    assert "/robots.txt  read 20" in said.stdout
+    day = past.say("--at", shown[:10], "--brief", url)
+    assert f"AT {shown[:10]}T23:59:59Z" in day.stdout
+    before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(past.crawl.records[0].ts_us // 1_000_000 - 1))
+    assert "holds nothing of ExampleBot" in past.say("--at", before, url).stderr
