@@ -1,4 +1,4 @@
-"""Has a checkpoint attested by others, and checks what they attested.
+"""Has a checkpoint attested by others, and keeps what they attested; `verify_anchors` checks it later.
 
 `sekisho log anchor` is run by itself (a timer, cron), beside the crawl and never in its way: it takes the
 newest checkpoint, asks each authority and witness, and stores what holds. What is not answered is asked
@@ -11,7 +11,7 @@ import http.client
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, insert, select
@@ -19,14 +19,13 @@ from sqlalchemy import func, insert, select
 from blocklists.errors import UsageError
 from crawler.decisionlog import schema, store, timestamps, witness
 from crawler.decisionlog.errors import LogError
-from crawler.decisionlog.findings import Findings, Problem
-from crawler.decisionlog.notes import Note, NoteError, VerifierKey, parse_checkpoint, parse_note
+from crawler.decisionlog.notes import Note, VerifierKey, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cryptography.x509 import Certificate
-    from sqlalchemy.engine import Connection, Row
+    from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.place import LogPlace
     from crawler.decisionlog.reader import LogReader
@@ -177,56 +176,3 @@ def _insert(connection: Connection, attested: Attested) -> None:
             body=attested.body,
         )
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """How many attestations held, how many could not be checked here, and the newest that held."""
-
-    held: int
-    unchecked: int
-    newest: Attested | None
-
-
-def verify_anchors(
-    reader: LogReader, roots: Sequence[Certificate], witnesses: Sequence[VerifierKey], findings: Findings
-) -> Checked:
-    """Check every attestation in the log for which a root or key was given; what is wrong is a finding."""
-    held, unchecked, newest = 0, 0, None
-    keys = {str(key): key for key in witnesses}
-    anchor, checkpoint = schema.anchor.c, schema.checkpoint.c
-    rows = reader.rows(
-        select(schema.anchor, checkpoint.note, checkpoint.ts_us.label("made_us"))
-        .join_from(schema.anchor, schema.checkpoint, anchor.size == checkpoint.size, isouter=True)
-        .order_by(anchor.id)
-    )
-    for expected, row in enumerate(rows, 1):
-        if row.id != expected:
-            findings.add(Problem.ANCHOR_WRONG, f"attestation {expected} is gone")
-        if (row.kind == RFC3161 and not roots) or (row.kind == COSIGNATURE and row.name not in keys):
-            unchecked += 1
-            continue
-        try:
-            time_us = _check_row(row, roots, keys.get(row.name))
-        except (LogError, NoteError, ValueError, TypeError, AttributeError) as error:
-            findings.add(
-                Problem.ANCHOR_WRONG,
-                f"attestation {row.id} of the checkpoint of size {row.size} is wrong: {error}",
-            )
-            continue
-        if time_us != row.ts_us:
-            findings.add(Problem.ANCHOR_WRONG, f"attestation {row.id} has another time than its row")
-            continue
-        held += 1
-        newest = Attested(kind=row.kind, name=row.name, size=row.size, time_us=time_us, body=row.body)
-    return Checked(held=held, unchecked=unchecked, newest=newest)
-
-
-def _check_row(row: Row[Any], roots: Sequence[Certificate], key: VerifierKey | None) -> int:
-    """Return the time of an attestation that holds. Raises LogError, NoteError."""
-    if row.kind == RFC3161:
-        return timestamps.check(bytes(row.body), row.note.encode(), roots, not_before_us=row.made_us)
-    if row.kind == COSIGNATURE and key is not None:
-        note = parse_note(row.note.encode())
-        return witness.verified(bytes(row.body).decode(), note, key).time_s * 1_000_000
-    raise LogError(f"attestations of kind {row.kind!r} are unknown")

@@ -297,7 +297,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     progress = _progress() if watched else None
     if arguments.export is not None:
         place: LogPlace = Path(arguments.export)
-        report = verify_package(Path(arguments.export), progress, known=known, trusted=trusted)
+        report = verify_package(
+            Path(arguments.export), progress, known=known, trusted=trusted, roots=roots, witnesses=witnesses
+        )
     else:
         with _open(arguments) as reader:
             place = reader.path

@@ -101,8 +101,9 @@ class VerifyReport:
     """The result of verifying a whole log: at most the first thousand findings, and counts of everything.
 
     `registry` counts the entries of the registry, `checkpoints` those signed in the log, `outside` those from
-    outside that were met; `keys` are all that ever signed. `notes` say what is no finding but worth knowing;
-    `unverifiable` says what cannot be checked here.
+    outside that were met; `keys` are all that ever signed. `attested` counts what others attested and holds,
+    `attested_unchecked` what could not be checked with the roots and keys that were given. `notes` say what
+    is no finding but worth knowing; `unverifiable` says what cannot be checked here.
     """
 
     segments: tuple[SegmentReport, ...]
@@ -115,6 +116,8 @@ class VerifyReport:
     outside: int = 0
     origin: str = ""
     keys: tuple[str, ...] = ()
+    attested: int = 0
+    attested_unchecked: int = 0
     findings: tuple[Finding, ...]
     findings_total: int
     notes: tuple[str, ...]

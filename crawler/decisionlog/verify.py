@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from crawler.decisionlog import encoding, schema, store
-from crawler.decisionlog.anchors import verify_anchors
 from crawler.decisionlog.custody import CheckpointFile
 from crawler.decisionlog.errors import IntegrityError
-from crawler.decisionlog.export import rfc3339
 from crawler.decisionlog.findings import Findings, Problem, VerifyReport
 from crawler.decisionlog.location import last_checkpoint
 from crawler.decisionlog.registry_state import KnownCheckpoint, RegistryState
+from crawler.decisionlog.verify_anchors import Checked, anchors_of, check_anchors
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
@@ -190,6 +189,7 @@ class _Verification:
         self._notes: list[str] = []
         self._unverifiable: list[str] = []
         self._state = RegistryState()
+        self._attested = Checked()
 
     def run(
         self,
@@ -220,17 +220,8 @@ class _Verification:
         """Check what others attested of the log's checkpoints."""
         if self._reader.format == schema.FORMAT_1:
             return
-        checked = verify_anchors(self._reader, roots, witnesses, self._findings)
-        if checked.newest is not None:
-            self._notes.append(
-                f"{checked.held} attestations by others hold; the newest, by {checked.newest.name}, is of"
-                f" {checked.newest.size} entries of the registry at {rfc3339(checked.newest.time_us)}"
-            )
-        if checked.unchecked:
-            self._notes.append(
-                f"{checked.unchecked} attestations by others were not checked:"
-                " give --tsa-roots or --witness-key"
-            )
+        self._attested = check_anchors(anchors_of(self._reader), roots, witnesses, self._findings)
+        self._notes.extend(self._attested.notes)
 
     def _say_what_is_proved(self) -> None:
         state = self._state
@@ -301,6 +292,8 @@ class _Verification:
             outside=self._state.outside,
             origin=self._state.origin,
             keys=tuple(self._state.keys),
+            attested=self._attested.held,
+            attested_unchecked=self._attested.unchecked,
             findings=tuple(self._findings.kept),
             findings_total=self._findings.total,
             notes=(*self._notes, *self._documents.notes),

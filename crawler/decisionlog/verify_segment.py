@@ -15,6 +15,7 @@ from crawler.decisionlog.findings import Problem, SegmentReport
 from crawler.decisionlog.tree import CompactRange
 from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
 from crawler.decisionlog.verify_page import PageCheck, opens
+from crawler.decisionlog.verify_source import Contexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,21 +59,6 @@ class _HoleError(Exception):
     """So many records are missing that what comes behind is not worth the memory."""
 
 
-class _Contexts(dict[int, tuple[bytes, bytes, bytes]]):
-    """Encoded context, policy digest and block list digest by number, read when first needed."""
-
-    def __init__(self, source: RecordSource) -> None:
-        super().__init__()
-        self._source = source
-
-    def __missing__(self, number: int) -> tuple[bytes, bytes, bytes]:
-        row = self._source.context(number)
-        if row is None:
-            raise ValueError(f"its context {number} is gone")
-        self[number] = encoding.encode_context(*row), row[1], row[2]
-        return self[number]
-
-
 class SegmentCheck:
     """The verification of one segment; `run` once."""
 
@@ -88,7 +74,7 @@ class SegmentCheck:
         self._claim = claim
         self._findings = findings
         self._documents = documents
-        self._contexts = _Contexts(source)
+        self._contexts = Contexts(source)
         self._encoder = encoding.RecordEncoder(claim.uuid, lead=b"\x00")
         self._tree = CompactRange()
         self._heads = list(reversed(claim.heads))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
+from crawler.decisionlog import encoding
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -88,6 +90,21 @@ class DocumentSource(Protocol):
 
     def mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
         """Return a record that refers to the document as its basis or body; looked up for a finding only."""
+
+
+class Contexts(dict[int, tuple[bytes, bytes, bytes]]):
+    """Encoded context, policy digest and block list digest by number, read when first needed."""
+
+    def __init__(self, source: RecordSource) -> None:
+        super().__init__()
+        self._source = source
+
+    def __missing__(self, number: int) -> tuple[bytes, bytes, bytes]:
+        row = self._source.context(number)
+        if row is None:
+            raise ValueError(f"its context {number} is gone")
+        self[number] = encoding.encode_context(*row), row[1], row[2]
+        return self[number]
 
 
 class DatabaseSource:

@@ -116,6 +116,8 @@ def verify_output(path: LogPlace, report: VerifyReport, output: OutputFormat) ->
             "registry": report.registry,
             "checkpoints": report.checkpoints,
             "checkpoints_from_outside": report.outside,
+            "attestations": report.attested,
+            "attestations_not_checked": report.attested_unchecked,
             "segments": [_segment(segment) for segment in report.segments],
             "findings": [_finding(finding) for finding in report.findings],
             "findings_total": report.findings_total,

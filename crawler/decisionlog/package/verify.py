@@ -18,8 +18,10 @@ from crawler.decisionlog.package import layout, read_jsonl
 from crawler.decisionlog.package.files import check_files
 from crawler.decisionlog.package.layout import ManifestError, PackageError
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
+from crawler.decisionlog.package.read_anchors import anchors_of
 from crawler.decisionlog.package.rows import Rows, claim_of, sum_row
 from crawler.decisionlog.registry_state import RegistryState, octets_of
+from crawler.decisionlog.verify_anchors import Checked, check_anchors
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck
 from crawler.decisionlog.verify_segment import SegmentCheck
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from uuid import UUID
+
+    from cryptography.x509 import Certificate
 
     from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.package.layout import Manifest, SegmentPart
@@ -44,12 +48,14 @@ def verify_package(
     *,
     known: Sequence[KnownCheckpoint] = (),
     trusted: Sequence[VerifierKey] = (),
+    roots: Sequence[Certificate] = (),
+    witnesses: Sequence[VerifierKey] = (),
 ) -> VerifyReport:
     """Verify a package and return what was found. `progress` gets the number of records so far.
 
     `known` are checkpoints of the log that somebody else has kept; `trusted` are keys of which one must have
-    signed. Raises PackageError when the folder is no package, or one of a newer format, or Parquet cannot be
-    read here.
+    signed; `roots` and `witnesses` are those against which timestamps and cosignatures are checked. Raises
+    PackageError when the folder is no package, or one of a newer format, or Parquet cannot be read here.
     """
     if not folder.is_dir():
         raise PackageError(f"there is no folder {folder}: name the folder of an export package")
@@ -69,6 +75,8 @@ def verify_package(
     else:
         check_files(folder, manifest, octets, findings)
         verification.run(manifest, progress, known, trusted)
+        if manifest.log_format != schema.FORMAT_1:
+            verification.check_anchors(roots, witnesses)
     return verification.report()
 
 
@@ -82,6 +90,7 @@ class _Verification:
         self._notes: list[str] = []
         self._unverifiable: list[str] = []
         self._state = RegistryState()
+        self._attested = Checked()
         self._documents = 0
         self._done = 0
 
@@ -112,6 +121,12 @@ class _Verification:
             self._notes.extend(check.notes)
         finally:
             documents.close()
+
+    def check_anchors(self, roots: Sequence[Certificate], witnesses: Sequence[VerifierKey]) -> None:
+        """Check what others attested of the checkpoints in the package."""
+        rows = anchors_of(self._folder, self._findings)
+        self._attested = check_anchors(rows, roots, witnesses, self._findings)
+        self._notes.extend(self._attested.notes)
 
     def _registry(
         self,
@@ -301,6 +316,8 @@ class _Verification:
             outside=state.outside,
             origin=state.origin,
             keys=tuple(state.keys),
+            attested=self._attested.held,
+            attested_unchecked=self._attested.unchecked,
             findings=tuple(self._findings.kept),
             findings_total=self._findings.total,
             notes=tuple(self._notes),
