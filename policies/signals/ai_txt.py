@@ -158,7 +158,9 @@ class _Reader:
             written, colon, rest = raw.partition(b":")
             key = keys.get(written) if colon else None
             if key is None and colon and _COMMENT not in written:
-                key = keys[written] = read_key(written)
+                key = read_key(written)
+                if not key.word:  # such a beginning is hardly met twice
+                    keys[written] = key
             if key is None:
                 content = written.partition(b"#")[0].strip()
                 if not content:

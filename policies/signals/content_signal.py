@@ -17,17 +17,21 @@ Pure; linear; never raises.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from bisect import bisect_right
+from dataclasses import replace
+from itertools import accumulate, pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from policies.signals.group_lines import lines_for
+from policies.signals.group_lines import records_for
+from policies.signals.robots_octets import shown
 from policies.signals.statement import TEXT_LIMIT, Family, Problem, Source, Stance, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from policies.signals.group_lines import GroupLine
     from policies.signals.robots import RobotsRules
+    from policies.signals.robots_groups import Record
 
 FIELD = "content-signal"
 AI_TRAIN = "ai-train"
@@ -45,6 +49,11 @@ VALUE_LIMIT = 16_384
 
 LINES_READ = 1_000
 """Lines of one token that are read; behind them refusals are recognised by their letters."""
+
+OCTETS_READ = 65_536
+"""Octets of those lines that are read, all together."""
+
+_BETWEEN_LINES = "\0\0"
 _WORDS = {"yes": Stance.ALLOW, "no": Stance.DENY}
 _SEPARATORS = str.maketrans(",;\t\r\n\f\v", "       ")
 _REFUSAL = re.compile(
@@ -132,35 +141,37 @@ def parse_signal_header(values: Iterable[str]) -> tuple[Statement, ...]:
     )
 
 
-def _said(lines: tuple[GroupLine, ...]) -> Iterator[tuple[GroupLine, Statement]]:
-    for number, line in enumerate(lines):
-        value = line.value.decode("utf-8", "replace")
-        if number < LINES_READ:
-            said = parse_signals(value, source=Source.ROBOTS_TXT, text=line.text, line=line.line)
-        else:
-            said = tuple(_beyond(value, Source.ROBOTS_TXT, line.text, line.line))
-        for statement in said:
-            yield line, statement
+def _misplaced(statement: Statement) -> Statement:
+    return replace(statement, problem=Problem.MISPLACED)
+
+
+def _first_refusals(records: list[Record]) -> Iterator[Statement]:
+    """Yield the first refusal of each kind in lines that are not read in full, by its letters."""
+    values = [record[1].decode("utf-8", "replace").lower() for record in records]
+    ends = list(accumulate(len(value) + len(_BETWEEN_LINES) for value in values))
+    seen: set[str] = set()
+    for found in _REFUSAL.finditer(_BETWEEN_LINES.join(values)):
+        kind = f"{found[1]} {found[2]}"
+        if kind not in seen:
+            seen.add(kind)
+            _, _, line, raw, group = records[bisect_right(ends, found.start())]
+            for statement in _beyond(found[0], Source.ROBOTS_TXT, shown(raw), line):
+                yield _misplaced(statement) if group is None else statement
 
 
 def read_content_signals(rules: RobotsRules, token: str) -> tuple[Statement, ...]:
     """Return the signals of the groups that apply to a token, each distinct one with its first line."""
-    return _distinct(
-        statement
-        if not line.before_groups
-        else Statement(
-            family=statement.family,
-            use=statement.use,
-            stance=statement.stance,
-            source=statement.source,
-            text=statement.text,
-            line=statement.line,
-            problem=Problem.MISPLACED,
-            detail=statement.detail,
-        )
-        for line, statement in _said(lines_for(rules, token, FIELD))
-        if statement.denies or not line.before_groups
-    )
+    lines = {(record[1], record[4]): record for record in reversed(records_for(rules, token, FIELD))}
+    records = sorted(lines.values(), key=itemgetter(2))
+    octets = accumulate(len(record[1]) for record in records[:LINES_READ])
+    full = sum(length <= OCTETS_READ for length in octets)
+    said: list[Statement] = []
+    for _, value, line, raw, group in records[:full]:
+        text = value.decode("utf-8", "replace")
+        statements = parse_signals(text, source=Source.ROBOTS_TXT, text=shown(raw), line=line)
+        # Before any group a refusal counts, and a permission does not.
+        said += statements if group is not None else [_misplaced(one) for one in statements if one.denies]
+    return _distinct((*said, *_first_refusals(records[full:])))
 
 
 def in_force(statements: Iterable[Statement]) -> tuple[Statement, ...]:
@@ -170,16 +181,16 @@ def in_force(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     and is shown all the same.
     """
     held: dict[str, Statement] = {}
-    shown: dict[Problem, Statement] = {}
+    unread: dict[Problem, Statement] = {}
     for statement in statements:
         if statement.problem in {Problem.MALFORMED, Problem.UNKNOWN_LABEL}:
-            shown.setdefault(statement.problem, statement)
+            unread.setdefault(statement.problem, statement)
         if statement.stance is Stance.UNKNOWN:
             continue
         known = held.get(statement.use)
         if known is None or _strictness(statement) > _strictness(known):
             held[statement.use] = statement
-    return (*held.values(), *shown.values())
+    return (*held.values(), *unread.values())
 
 
 def _strictness(statement: Statement) -> int:

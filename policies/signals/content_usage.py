@@ -40,10 +40,10 @@ SEARCH = "search"
 #: The vocabulary as of draft 07.
 LABELS = frozenset((TRAIN_AI, SEARCH))
 FIELD = "content-usage"
-LINES_READ = 1_000
+LINES_READ = 500
 """Different values of one token's lines that are parsed as structured fields; a site has a handful."""
 
-OCTETS_READ = 32_768
+OCTETS_READ = 16_384
 """Octets of those values, all together."""
 
 _STANCES = {"y": Stance.ALLOW, "n": Stance.DENY}
@@ -132,6 +132,9 @@ def _said(statements: tuple[Statement, ...]) -> _Said:
     return _Said(statements, tuple((table, one.denies, one) for table, one in held.items()))
 
 
+_SAYS_NOTHING = _said(())
+
+
 def _placed(statement: Statement, line: int, raw: bytes) -> Statement:
     return replace(statement, line=line, text=shown(raw))
 
@@ -189,6 +192,8 @@ def _refusal(label: str, problem: Problem, detail: str = "") -> Statement:
 
 def _beyond(value: bytes) -> _Said:
     """Return the refusals of a value, recognised by their letters."""
+    if _REFUSAL.search(value) is None:
+        return _SAYS_NOTHING
     labels = dict.fromkeys(_REFUSAL.findall(value))
     return _said(tuple(_refusal(label.decode(), Problem.BEYOND_LIMIT) for label in labels))
 

@@ -12,16 +12,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from policies.signals.group_lines import names_token
 from policies.signals.robots_lines import is_token
+from policies.signals.robots_match import TOO_COSTLY
+from policies.signals.robots_octets import shown
+from policies.signals.robots_path import judged_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from policies.signals.robots import RobotsRules
-    from policies.signals.robots_agent import AgentRules, RobotsAnswer
+    from policies.signals.robots_agent import Named
+    from policies.signals.robots_match import CompiledRules, Entry
 
 LEAST_OPERATORS = 2
 """Operators whose agents must be forbidden a path before the class is."""
@@ -56,58 +60,95 @@ class RefusedPeer:
     group: str
 
 
+class _Peer(NamedTuple):
+    """A named agent: the groups that name it, and the classes of rules that they fall into."""
+
+    agent: AiAgent
+    named: Named
+    classes: tuple[int, ...]
+
+
 class PeerBlocks:
     """What one robots.txt says to the known AI agents that it names.
 
-    Agents of the same groups share one answer, so that a long list of names costs one look for a path.
+    Groups that name the same agents are one class: its rules are compiled once and asked once for a path,
+    however many agents share it, so that a file costs what it is long and not that times its names.
     """
 
-    __slots__ = ("_named",)
+    __slots__ = ("_classes", "_peers")
 
-    def __init__(self, named: tuple[tuple[AgentRules, tuple[AiAgent, ...]], ...]) -> None:
-        self._named = named
+    def __init__(self, peers: tuple[_Peer, ...], classes: tuple[CompiledRules, ...]) -> None:
+        self._peers = peers
+        self._classes = classes
 
     def __bool__(self) -> bool:
         """Whether any known AI agent is named."""
-        return bool(self._named)
+        return bool(self._peers)
 
     def refused(self, use: AiUse, url: str) -> tuple[RefusedPeer, ...]:
         """Return the agents of a use that are forbidden a URL when their class is shut out; else nothing."""
+        path = judged_path(url)
         inside: set[str] = set()
         outside: set[str] = set()
-        refused: list[tuple[AiAgent, RobotsAnswer]] = []
-        for rules, agents in self._named:
-            of_use = [agent for agent in agents if agent.use is use]
-            if not of_use:
+        refused: list[tuple[_Peer, Entry]] = []
+        for peer in self._peers:
+            if peer.agent.use is not use:
                 continue
-            answer = rules.judge(url)
-            if answer.allowed:
-                inside.update(agent.operator for agent in of_use)
+            entry = TOO_COSTLY if path is None else self._decide(peer, path)
+            if entry is None or entry[0]:
+                inside.add(peer.agent.operator)
             else:
-                outside.update(agent.operator for agent in of_use)
-                refused += [(agent, answer) for agent in of_use]
+                outside.add(peer.agent.operator)
+                refused.append((peer, entry))
         if len(outside) < LEAST_OPERATORS or len(inside - outside) > len(outside):
             return ()
-        return tuple(
-            RefusedPeer(agent=agent, line=answer.line, text=answer.text, group=answer.group)
-            for agent, answer in refused[:CITED]
+        return tuple(_refused(peer, entry) for peer, entry in refused[:CITED])
+
+    def _decide(self, peer: _Peer, path: str) -> Entry | None:
+        """Return the rule that decides for an agent, as it would if its groups were compiled together."""
+        if path == "/robots.txt":
+            return None
+        best, highest = None, -1
+        for number in peer.classes:
+            entry, rank = self._classes[number].decide_with_rank(path)
+            if entry is not None and (
+                rank > highest or (rank == highest and best is not None and entry[2] < best[2])
+            ):
+                best, highest = entry, rank
+        return best
+
+
+def _refused(peer: _Peer, entry: Entry) -> RefusedPeer:
+    if entry is TOO_COSTLY:
+        return RefusedPeer(
+            agent=peer.agent, line=None, text="", group=shown(next(iter(peer.named.values()))[0])
         )
+    _, _, line, raw, group = entry
+    name = b"" if group is None else peer.named[group][0]
+    return RefusedPeer(agent=peer.agent, line=line, text=shown(raw), group=shown(name))
 
 
 def read_peer_blocks(rules: RobotsRules, token: str, agents: Iterable[AiAgent]) -> PeerBlocks:
     """Return what a robots.txt says to the AI agents that it names; nothing where it names `token` itself."""
     if rules.problem or names_token(rules, token):
-        return PeerBlocks(())
-    shared: dict[tuple[int, ...], tuple[AgentRules, list[AiAgent]]] = {}
+        return PeerBlocks((), ())
+    named: list[tuple[AiAgent, Named]] = []
+    naming: dict[int, list[int]] = {}
     for agent in agents:
-        if is_token(agent.token):
-            if not rules.names(agent.token):
-                continue
-            key = rules.groups_for(agent.token)
-            if key not in shared:
-                shared[key] = rules.for_agent(agent.token), []
-            shared[key][1].append(agent)
         # A name that is no product token is compared as written: `Kangaroo Bot`, `AI2Bot`.
-        elif found := rules.as_written(agent.token):
-            shared[-1 - len(shared),] = found, [agent]
-    return PeerBlocks(tuple((found, tuple(listed)) for found, listed in shared.values()))
+        groups = rules.naming(agent.token) if is_token(agent.token) else rules.written_as(agent.token)
+        if groups:
+            for group in groups:
+                naming.setdefault(group, []).append(len(named))
+            named.append((agent, groups))
+    classes: dict[tuple[int, ...], list[int]] = {}
+    for group in sorted(naming):
+        classes.setdefault(tuple(naming[group]), []).append(group)
+    of_agent: dict[int, list[int]] = {}
+    for number, members in enumerate(classes):
+        for index in members:
+            of_agent.setdefault(index, []).append(number)
+    return PeerBlocks(
+        tuple(_Peer(agent, groups, tuple(of_agent[index])) for index, (agent, groups) in enumerate(named)),
+        tuple(rules.compiled(tuple(groups)) for groups in classes.values()),
+    )

@@ -138,6 +138,22 @@ class RobotsRules:
         """Return whether a group names a product token or `*`."""
         return token.lower() in self._reader.by_name
 
+    def naming(self, token: str) -> Named:
+        """Return the groups that name a product token, with the value and the line that name it."""
+        return self._reader.by_name.get(token.lower(), {})
+
+    def written_as(self, name: str) -> Named:
+        """Return the groups whose user-agent value is exactly `name` (case apart)."""
+        return self._reader.written_as(name)
+
+    def compiled(self, groups: tuple[int, ...]) -> CompiledRules:
+        """Return the rules of some groups by their indexes; made once for the same groups."""
+        compiled = self._compiled.get(groups)
+        if compiled is None:
+            rules = chain.from_iterable(map(self._reader.rules, groups))
+            compiled = self._compiled[groups] = CompiledRules(rules)
+        return compiled
+
     @property
     def sitemaps(self) -> tuple[str, ...]:
         """The values of the Sitemap lines, wherever they stand; discovery only, never a permission."""
@@ -159,7 +175,7 @@ class RobotsRules:
 
     def as_written(self, name: str) -> AgentRules | None:
         """Return what the groups say whose user-agent value is exactly `name` (case apart), or None."""
-        chosen = self._reader.written_as(name)
+        chosen = self.written_as(name)
         return self._made_of(name, chosen, f"group {name} applies") if chosen and not self.problem else None
 
     def judge(self, token: str, url: str) -> RobotsAnswer:
@@ -168,7 +184,7 @@ class RobotsRules:
 
     def _selected(self, token: str) -> Named:
         """Return the groups that name a token, each with the naming value and its line."""
-        return self._reader.by_name.get(token.lower(), {}) if token == _EVERYONE or is_token(token) else {}
+        return self.naming(token) if token == _EVERYONE or is_token(token) else {}
 
     def _made_for(self, token: str) -> AgentRules:
         if self.problem:
@@ -183,14 +199,9 @@ class RobotsRules:
         return self._made_of(token, chosen, words)
 
     def _made_of(self, token: str, chosen: Named, words: str) -> AgentRules:
-        key = tuple(chosen)
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            rules = chain.from_iterable(map(self._reader.rules, key))
-            compiled = self._compiled[key] = CompiledRules(rules)
         return AgentRules(
             token=token,
-            rules=compiled,
+            rules=self.compiled(tuple(chosen)),
             named=chosen,
             crawl_delay=self._largest_delay(chosen),
             selection=words,

@@ -70,14 +70,6 @@ def _without_comment(rest: bytes) -> bytes:
     return (rest.partition(b"#")[0] if _COMMENT in rest else rest).strip()
 
 
-def _cleaned(rest: bytes) -> bytes:
-    """Return the value of another record by what is behind its colon."""
-    value = rest.strip()
-    if value.isascii() and _COMMENT not in value:
-        return value
-    return without_last_blanks(_without_comment(value))
-
-
 def _pattern(allow: bool, rest: bytes) -> tuple[bytes, str]:
     """Return the path pattern of a rule by what is behind its colon, or b"" and why it has none.
 
@@ -142,7 +134,7 @@ class GroupReader:
         self._pass(zip(numbers, lines, strict=True))
         return ""
 
-    def _pass(self, lines: Iterable[tuple[int, bytes]]) -> None:  # noqa: PLR0912 - one loop, for its speed
+    def _pass(self, lines: Iterable[tuple[int, bytes]]) -> None:  # noqa: C901, PLR0912 - one loop, for its speed
         keys: dict[bytes, Key] = {}
         rules, group, is_open = self._stray, -1, False
         other, disallow, allow, agent = Field.OTHER, Field.DISALLOW, Field.ALLOW, Field.USER_AGENT
@@ -150,7 +142,9 @@ class GroupReader:
             written, colon, rest = raw.partition(b":")
             key = keys.get(written) if colon else None
             if key is None and colon and _COMMENT not in written:
-                key = keys[written] = read_key(written)
+                key = read_key(written)
+                if not key.word:  # such a beginning is hardly met twice
+                    keys[written] = key
             if key is None:
                 field, rest = _read_bare(written)
                 if field is None:
@@ -236,8 +230,15 @@ class GroupReader:
     def others(self, keys: Iterable[bytes]) -> list[Record]:
         """Return the other records with one of these keys (lower case), in order."""
         found = [self.by_key[key] for key in keys if key in self.by_key]
-        records = found[0] if len(found) == 1 else merge(*found, key=itemgetter(2))
-        return [(key, _cleaned(rest), line, raw, group) for key, rest, line, raw, group in records]
+        records = found[0] if len(found) == 1 else list(merge(*found, key=itemgetter(2)))
+        values = [record[1].strip() for record in records]
+        joined = b"".join(values)
+        if _COMMENT in joined or not joined.isascii():
+            values = [without_last_blanks(_without_comment(value)) for value in values]
+        return [
+            (key, value, line, raw, group)
+            for value, (key, _, line, raw, group) in zip(values, records, strict=True)
+        ]
 
     @property
     def by_key(self) -> dict[bytes, list[Record]]:
@@ -279,7 +280,7 @@ class GroupReader:
 
 def _read_bare(written: bytes) -> tuple[Field | None, bytes]:
     """Return field and value of a line without a colon before its comment; None for one without anything."""
-    content = written.partition(b"#")[0].strip()
+    content = (written.partition(b"#")[0] if _COMMENT in written else written).strip()
     if not content:
         return None, b""
     return read_bare(content) if content[:1] in _MAY_LACK_COLON else (Field.NOTHING, b"")

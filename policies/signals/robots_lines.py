@@ -106,55 +106,76 @@ class Key(NamedTuple):
     def read(self, rest: bytes) -> tuple[Field, bytes]:
         """Return field and value of a line that is not `exact`; `rest` follows its colon, without comment."""
         rest = without_last_blanks(rest)
-        if self.word:
-            whole = self.word + b":" + rest
-            if len(whole.split()) == 1:
-                return self.joined, whole
+        if self.word and len(rest.split()) <= 1 and not rest[:1].isspace():
+            return self.joined, self.word + b":" + rest
         if self.longer and self.field is not Field.OTHER:
             rest = rest.removeprefix(b":")
         return self.field, rest.strip(_BLANKS)
 
 
 _NOTHING = Key(Field.NOTHING)
-
-
-def _named(found: re.Match[bytes]) -> Field:
-    if found[1]:
-        return Field.DISALLOW
-    return Field.USER_AGENT if found[2] else Field.NOT_GRANTING
+_EXACT = {name: Key(field, exact=True) for name, field in EXACT_FIELDS.items()}
+# By the group of `_NAMES` that matched. `Disallow-all: /x`, `disallow all: /`: the value is what stands
+# behind the colon; what goes on behind `allow` is another record.
+_FIELDS = (Field.NOTHING, Field.DISALLOW, Field.USER_AGENT, Field.NOT_GRANTING)
+_ALIKE = tuple(Key(field) for field in _FIELDS)
+_LONGER = (None, Key(Field.DISALLOW, longer=True), Key(Field.USER_AGENT, longer=True), None)
 
 
 def read_key(written: bytes) -> Key:
     """Return what the text before the first colon of a line stands for; it holds no comment."""
     name = written.strip().lower()
-    exact = EXACT_FIELDS.get(name)
+    exact = _EXACT.get(name)
     if exact is not None:
-        return Key(exact, name, exact=True)
+        return exact
     if not name.isascii():
-        name = without_wide_blanks(name)
-    if not name:
-        return _NOTHING
-    found = _NAMES.match(name) if name[0] in _FIRST_OCTETS else None
+        return _read_wide_key(written, without_wide_blanks(name))
+    found = _NAMES.match(name) if name and name[0] in _FIRST_OCTETS else None
     if found is None:
-        return Key(Field.OTHER, name)
-    field = _named(found)
-    if found.end() == len(name) or not without_wide_blanks(name[found.end() :]):
-        return Key(field, name)
-    # `Disallow-all: /x`, `disallow all: /`: the value is what stands behind the colon.
-    meant = Field.OTHER if field is Field.NOT_GRANTING else field
-    tail = written[written.lower().index(name) + found.end() :]
-    word = b""
-    if tail[:1] in {b" ", b"\t"}:
-        word = tail.decode("utf-8", "surrogateescape").lstrip(_WIDE_BLANKS).encode("utf-8", "surrogateescape")
-        word = word if len((word + b":").split()) == 1 else b""
-    return Key(meant, name, longer=True, word=word, joined=field)
+        return Key(Field.OTHER, name) if name else _NOTHING
+    kind, end = found.lastindex or 0, found.end()
+    if end == len(name):
+        return _ALIKE[kind]
+    words = written.lstrip()[end:].split() if name[end] in b" \t" else ()
+    if len(words) != 1 or written[-1:].isspace():
+        return _LONGER[kind] or Key(Field.OTHER, name)
+    return _with_word(kind, name, words[0])
+
+
+def _with_word(kind: int, name: bytes, word: bytes) -> Key:
+    field = _FIELDS[kind]
+    longer = Field.OTHER if field is Field.NOT_GRANTING else field
+    return Key._make((longer, name, False, True, word, field))
+
+
+def _read_wide_key(written: bytes, name: bytes) -> Key:
+    """Return what `read_key` does for a text that is not ASCII; `name` is it in lower case without blanks."""
+    found = _NAMES.match(name) if name and name[0] in _FIRST_OCTETS else None
+    if found is None:
+        return Key(Field.OTHER, name) if name else _NOTHING
+    kind, end = found.lastindex or 0, found.end()
+    if not without_wide_blanks(name[end:]):
+        return _ALIKE[kind]
+    tail = written[written.lower().index(name) + end :]
+    word = _without_first_blanks(tail)
+    if tail[:1] not in {b" ", b"\t"} or len(word.split()) != 1 or word[-1:].isspace():
+        return _LONGER[kind] or Key(Field.OTHER, name)
+    return _with_word(kind, name, word)
+
+
+def _without_first_blanks(octets: bytes) -> bytes:
+    text = octets.decode("utf-8", "surrogateescape")
+    return text.lstrip(_WIDE_BLANKS).encode("utf-8", "surrogateescape")
 
 
 def read_bare(content: bytes) -> tuple[Field, bytes]:
     """Return field and value of a line without colon and comment (`disallow /x`)."""
-    content = without_wide_blanks(content)
+    content = content.strip() if content.isascii() else without_wide_blanks(content)
     found = _BARE.match(content) if content[:1] in _FIRST_LETTERS else None
-    return (_named(found), found[4]) if found else (Field.NOTHING, b"")
+    if found is None:
+        return Field.NOTHING, b""
+    disallow, agent, _, value = found.groups()
+    return Field.DISALLOW if disallow else Field.USER_AGENT if agent else Field.NOT_GRANTING, value
 
 
 def agent_name(value: bytes) -> str:

@@ -78,14 +78,14 @@ def read_ai_prohibitions(rules: RobotsRules, token: str) -> PathTable:
     """Return the lines against AI use of the groups that apply to a token, by path; no path means all."""
     keys = [key for key in rules.other_keys if is_ai_prohibition(key)]
     records = records_for(rules, token, *(key.decode("ascii", "replace") for key in keys)) if keys else []
-    uses = {record[2]: record[0] for record in records}
 
     def statement(entry: Entry) -> Statement:
-        return _statement(Family.AI_PROHIBITION, uses[entry[2]].decode("ascii", "replace"), entry)
+        key = next(record[0] for record in records if record[2] == entry[2])
+        return _statement(Family.AI_PROHIBITION, key.decode("ascii", "replace"), entry)
 
     entries = [
         (True, value if value[:1] in _PATHS else b"/", line, raw, group)
         for _, value, line, raw, group in records
-        if value and value.lower() not in _NEGATIONS
+        if value and (value[:1] in _PATHS or value.lower() not in _NEGATIONS)
     ]
     return PathTable(entries, statement)

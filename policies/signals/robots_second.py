@@ -28,6 +28,9 @@ NAME = "protego"
 _MOST_WORK = 18_000
 """What reading a file may cost it, about in microseconds of a slow machine."""
 
+_SMALL = 1_000
+"""Characters of a file that is not looked at twice: it cannot take long."""
+
 _MAX_SEARCH = 100_000_000
 """Octets of the lines with a wildcard, times the characters of the URL."""
 
@@ -197,12 +200,15 @@ class SecondReader:
 
     def _prepared(self) -> str:
         """Return the lines that it may be given, and see whether all of them can be."""
-        text = _squeezed(_as_text(self._octets))
+        text = _as_text(self._octets)
+        if len(text) <= _SMALL:
+            return text
+        text = _squeezed(text)
         lines = text.count("\n")  # each takes it a microsecond, whatever it says
         if lines <= _MOST_WORK and _work(text) <= _MOST_WORK:
             return text
         plain = _PLAIN_RULE.findall(text)
-        if lines - len(plain) > _MOST_WORK:
+        if not plain or lines - len(plain) > _MOST_WORK:
             self._parsers[frozenset()] = _TOO_MUCH_WORK
             return ""
         self._plain = frozenset(plain)
@@ -214,14 +220,15 @@ class SecondReader:
         if len(self._parsers) >= _PARSERS:
             self._parsers.clear()
         made: tuple[Protego, int] | Opinion
-        if self._plain:
+        large = bool(self._plain)
+        if large:
             text = _with_these(text, matching)
-        try:
-            if text.count("\n") > _MOST_WORK or _work(text) > _MOST_WORK:
-                made = _TOO_MUCH_WORK
-            else:
+        if large and (text.count("\n") > _MOST_WORK or _work(text) > _MOST_WORK):
+            made = _TOO_MUCH_WORK
+        else:
+            try:
                 made = Protego.parse(text), sum(map(len, _WITH_WILDCARD.findall(text)))
-        except Exception as error:  # noqa: BLE001 - whatever it raises, our own reading stands
-            made = _failed(error)
+            except Exception as error:  # noqa: BLE001 - whatever it raises, our own reading stands
+                made = _failed(error)
         self._parsers[matching] = made
         return made

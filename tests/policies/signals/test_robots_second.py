@@ -73,7 +73,7 @@ def test_an_exception_in_its_matcher_is_no_opinion_on_that_url(monkeypatch):
         b"".join(b"User-agent: a%d\n" % i for i in range(9000))
         + b"".join(b"Disallow: /%d\n" % i for i in range(9000)),
         b"".join(b"User-agent: a%d\n" % i for i in range(14000)) * 2,
-        b"".join(b"User agent: *a%d\n" % i for i in range(9000))
+        b"".join(b"User agent: *a%d\n" % i for i in range(12_000))
         + b"\x85".join([b"disallow /%d" % i for i in range(9000)]),
         b"".join(b"User-agent: a%d\nDisallow: /\n" % i for i in range(15_000)),
         b"User-agent: *\n" + b"".join(b"Disallow: /*%d*a$\n" % i for i in range(20_000)),
@@ -150,11 +150,12 @@ LINES = st.tuples(
 @settings(max_examples=200)
 @given(st.lists(LINES, max_size=12), PATHS)
 def test_what_is_left_out_for_a_url_never_changes_what_it_says(lines, path):
-    text, url = "User-agent: *\n" + "".join(lines), f"{HOST}/{''.join(path)}"
+    text, url = "User-agent: *\nDisallow: /else\n" + "".join(lines), f"{HOST}/{''.join(path)}"
     asked = SecondReader(text.encode())
     work = iter((1e9,))  # the file as a whole is too much, what is left of it is not
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(robots_second, "_work", lambda _: next(work, 0))
+        patched.setattr(robots_second, "_SMALL", 0)
         opinion = asked.ask("ExampleBot", url)
     assert (opinion.refuses, opinion.note) == (not Protego.parse(text).can_fetch(url, "ExampleBot"), "")
 
