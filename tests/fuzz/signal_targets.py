@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
 TOKEN = "ExampleBot"
 URL = "https://example.com/a/b?c=d"
+LONG_URL = f"https://example.com/{'a' * 2_000}"
 ORIGIN = Origin(scheme="https", host="example.com", port=443)
 NOW = 1_790_000_000_000_000
 ANYONE = Intent(token=TOKEN, purposes=frozenset(Purpose))
@@ -159,6 +160,10 @@ def _robots(octets: bytes) -> None:
     rules = parse_robots(octets)
     for token in (TOKEN, "GPTBot"):
         rules.judge(token, URL)
+
+
+def _robots_long_url(octets: bytes) -> None:
+    parse_robots(octets).judge(TOKEN, LONG_URL)
 
 
 def _robots_lines(octets: bytes) -> None:
@@ -358,6 +363,7 @@ def _cbor(octets: bytes) -> None:
 
 TARGETS = (
     Target("robots", _robots, ROBOTS, readers=2),
+    Target("robots_long_url", _robots_long_url, ROBOTS),
     Target("robots_lines", _robots_lines, ROBOTS, readers=8),
     Target("robots_answer", _robots_answer, (*ROBOTS, *CHALLENGES, *HEADERS), readers=3),
     Target("second_reader", _second_reader, ROBOTS),

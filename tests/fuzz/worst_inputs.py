@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from signal_targets import TARGETS
 from worst_pages import CODES, PAGES
+from worst_robots import LINES, LONG_URL_LINES, ODD_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,39 +27,6 @@ SIZE = 1_000_000
 # What is repeated, what stands before and what behind it. `%d` becomes a number that differs each time.
 Form = tuple[bytes, bytes, bytes]
 
-_LINES: tuple[Form, ...] = (
-    (b"", b"User-agent: b%d\n", b"Disallow: /\n"),
-    (b"", b"User-agent: b%d\nDisallow: /\n", b""),
-    (b"", b"User-agent: *\nDisallow: /%d\n", b""),
-    (b"User-agent: *\n", b"Disallow: /%d\n", b""),
-    (b"User-agent: *\n", b"Disallow: /*%d*a$\n", b""),
-    (b"User-agent: *\nDisallow: /", b"*a", b"\n"),
-    (b"User-agent: *\nDisallow: /", b"%%41", b"\n"),
-    (b"User-agent: *\nAllow: /", b"x", b"\n"),
-    (b"User-agent: *\n", b"Content-Usage: /%d train-ai=n\n", b""),
-    (b"User-agent: *\nContent-Usage: ", b"a%d=n, ", b"\n"),
-    (b"User-agent: *\n", b"Content-Signal: ai-train=no\n", b""),
-    (b"User-agent: *\nContent-Signal: ", b"ai-train=no, ", b"\n"),
-    (b"User-agent: *\n", b"Visit-time: 0100-0200\n", b""),
-    (b"User-agent: *\n", b"Request-rate: 1/10m 0600-0845\n", b""),
-    (b"User-agent: *\n", b"Noindex: /*%d\n", b""),
-    (b"User-agent: *\n", b"Crawl-delay: %d\n", b""),
-    (b"User-agent: *\n", b"DisallowAITraining: /%d\n", b""),
-    (b"", b"License: https://e.com/%d\n", b""),
-    (b"", b"Sitemap: /%d\n", b""),
-    (b"", b"User-agent: GPTBot\nUser-agent: CCBot\nDisallow: /%d\n", b""),
-    (b"", b"x%d: y\n", b""),
-    (b"", b":\n", b""),
-    (b"", b"\n", b""),
-    (b"", b"\r", b""),
-    (b"", b"\0", b""),
-    (b"", b" ", b""),
-    (b"", b"a", b""),
-    (b"User-agent: ", b"a", b"\n"),
-    (b"", b"#", b""),
-    (b"\xff\xfe", b"\x00\xd8", b""),
-    (b"", b"\xe3\x80\x80Disallow: /\n", b""),
-)
 _HEADER: tuple[Form, ...] = (
     (b"", b"a%d=n, ", b""),
     (b"", b"a", b""),
@@ -233,17 +201,18 @@ _RSL: tuple[Form, ...] = (
     (b"<rsl ", b'xmlns:a%d="b" ', b"/>"),
 )
 _AI_TXT: tuple[Form, ...] = (
-    *_LINES[:8],
+    *LINES,
+    *ODD_LINES,
     (b"User-Agent: *\n", b"Disallow: *.x%d\n", b""),
     (b"User-Agent: *\n", b"Disallow: *.jpg\n", b""),
-    *_LINES[20:],
+    (b"User-Agent: *\n", b"Allow: .x%d$\n", b""),
 )
 _TRUST_TXT: tuple[Form, ...] = (
     (b"", b"datatrainingallowed=no\n", b""),
     (b"", b"x=y\n", b""),
     (b"", b"=", b""),
     (b"", b"datatrainingallowed", b""),
-    *_LINES[20:],
+    *LINES[20:],
 )
 _XMP = b"\xff\xd8\xff ns.useplus.org/ldf/xmp www.w3.org/ns/tdmrep "
 _ASSET: tuple[Form, ...] = (
@@ -271,10 +240,9 @@ _CBOR: tuple[Form, ...] = (
     (b"", b"\xc1", b""),
 )
 FORMS: dict[str, tuple[Form, ...]] = {
-    "robots": _LINES,
-    "robots_lines": _LINES,
-    "robots_answer": (*_LINES, *_STATEMENTS[-3:]),
-    "second_reader": _LINES,
+    **dict.fromkeys(("robots", "robots_lines", "second_reader"), (*LINES, *ODD_LINES)),
+    "robots_long_url": LONG_URL_LINES,
+    "robots_answer": (*LINES, *ODD_LINES, *_STATEMENTS[-3:]),
     **dict.fromkeys(
         (
             "usage_header",
@@ -296,7 +264,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
     "rsl": _RSL,
     "ai_txt": _AI_TXT,
     "trust_txt": _TRUST_TXT,
-    "rights_answer": (*_LINES, *_HEADER, *_TDMREP, *_RSL),
+    "rights_answer": (*LINES, *_HEADER, *_TDMREP, *_RSL),
     "asset": _ASSET,
     "cbor": _CBOR,
 }
