@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog import encoding
+from crawler.decisionlog.encoding_columns import ColumnEncoder
 from crawler.decisionlog.verify_documents import BASIS
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class PageCheck:
     def __init__(
         self, segment: UUID, requests: bytearray, documents: DocumentCheck, sums: HostSums | None
     ) -> None:
-        self._encode = encoding.ColumnEncoder(segment, lead=b"\x00").encode
+        self._encode = ColumnEncoder(segment, lead=b"\x00").encode
         self._requests = requests
         self._documents = documents
         self._sums = sums

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog.canonical import canonical
-from crawler.decisionlog.encoding import field_text, words_of
+from crawler.decisionlog.encoding import field_text
+from crawler.decisionlog.encoding_columns import words_of
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.rollup import COUNTED, host_key, row_leaf
 from crawler.decisionlog.tree import CompactRange

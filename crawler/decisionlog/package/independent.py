@@ -3,8 +3,8 @@
 
     python3 verify.py FOLDER_OR_DATABASE [VKEY | FILE_WITH_CHECKPOINT]...
 
-Standard library only, no network; written from the format's description, sharing no code with the software that
-writes it. Left out: sums by host, what others attested, quotations. Exit: 0 well, 4 changed, 6 not verifiable.
+Standard library only, no network; written from the format's description, sharing no code with what writes
+it. Left out: sums by host, attestations by others, quotations. Exit: 0 well, 4 changed, 6 not verifiable.
 """
 import base64, gzip, hashlib, json, sqlite3, sys, zlib
 from functools import reduce

@@ -9,7 +9,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.decisionlog import encoding
+from crawler.decisionlog import encoding, encoding_columns
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.rollup import STORED, Group, row_body, row_leaf, sums
 from crawler.decisionlog.verify import verify_log
@@ -34,20 +34,23 @@ KINDS = st.tuples(
 @given(st.lists(ROW, min_size=1, max_size=5), st.booleans())
 def test_records_encoded_by_column_have_the_octets_of_those_encoded_one_by_one(rows, twice):
     segment, context = UUID(int=7), b"\2context"
-    one, many = encoding.RecordEncoder(segment, lead=b"\0"), encoding.ColumnEncoder(segment, lead=b"\0")
+    one, many = (
+        encoding.RecordEncoder(segment, lead=b"\0"),
+        encoding_columns.ColumnEncoder(segment, lead=b"\0"),
+    )
     expected = [one.encode(*row[:3], context, *row[3:]) for row in rows]
     for _ in range(1 + twice):
         data, fields = many.encode(list(zip(*rows, strict=True)), context)
         assert list(data) == expected
-        assert [tuple(encoding.words_of(each)) for each in fields] == [row[3:10] for row in rows]
+        assert [tuple(encoding_columns.words_of(each)) for each in fields] == [row[3:10] for row in rows]
 
 
 def test_remembered_words_stay_within_two_generations():
-    words = encoding.WordFields()
-    for number in range(3 * encoding._WORDS_GENERATION):
+    words = encoding_columns.WordFields()
+    for number in range(3 * encoding_columns._GENERATION):
         value = b"%d" % number
         assert words[(value, None)] == encoding.field_text(value) + b"\0"
-    assert len(words) + len(words._before) <= 2 * encoding._WORDS_GENERATION
+    assert len(words) + len(words._before) <= 2 * encoding_columns._GENERATION
     assert words[(b"0", None)] == encoding.field_text(b"0") + b"\0"
     words[(b"x" * 600,)]
     assert (b"x" * 600,) not in words
