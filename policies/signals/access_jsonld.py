@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # Characters of one page's scripts that are parsed, and scripts; what is beyond is searched as text. No
 # publisher's article needs so many, and to parse a million takes longer than to judge a thousand pages.
-PARSED_CHARACTERS = 120_000
+PARSED_CHARACTERS = 100_000
 PARSED_SCRIPTS = 200
 _VALUE_DEPTH = 4
 # Statements reported for one script: one decides, the others are company.
@@ -49,7 +49,7 @@ _DOUBTFUL = re.compile(rf"{ACCESSIBLE}(?![\"']\s{{0,9}}:\s{{0,9}}true\b)")
 # Such mentions of one stretch that are looked at, and forms of the tags of scripts.
 _MENTIONS = 1_000
 _FORMS = 500
-_MOST_SCRIPTS = 2_000
+_MOST_SCRIPTS = 1_000
 _TAG_WINDOW = 1_000
 _JSON_LD = ("ld+json", "json+ld", "jsonld")
 _WRAPPING = re.compile(r"(?:(?:/\*|//)[ \t]{0,20})?(?:<!\[CDATA\[|\]\]>)(?:[ \t]{0,20}\*/)?|<!--|-->")
@@ -217,8 +217,9 @@ def json_ld_scripts(page: Page) -> tuple[Script, ...]:
     lowered, characters, allowance = page.lowered, 0, Allowance(_FORMS)
     kinds: dict[str, str] = {}
     asking = True
-    for tag in page.tags:
-        if tag.name != "script" or tag.closing or lowered.find(ACCESSIBLE, tag.end, tag.content_end) < 0:
+    for number in page.numbers_of("script"):
+        tag = page.tags[number]
+        if lowered.find(ACCESSIBLE, tag.end, tag.content_end) < 0:
             continue
         if len(found) == _MOST_SCRIPTS:
             rest = tag._replace(content_end=len(page.text))

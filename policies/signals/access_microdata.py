@@ -31,7 +31,7 @@ _REPORTED = 20
 _CLOSED_BY_NEXT = frozenset(("p", "li", "dt", "dd", "tr", "td", "th", "option"))
 _BESIDE_THE_PAGE = frozenset(("aside", "nav", "footer"))
 # Forms of tags that speak of items and are looked at; what lies behind is searched as text.
-_FORMS = 2_000
+_FORMS = 1_500
 _CONTENT = 300
 # Lists of names below this length are remembered: a page says the same few again and again.
 _NAMES_KEPT = 100

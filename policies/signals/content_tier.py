@@ -18,7 +18,6 @@ from policies.signals.access_statement import (
     snippet_around,
 )
 from policies.signals.page_markers import CONTENT_TIER
-from policies.signals.page_metas import meta_numbers
 from policies.signals.page_text import line_at
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def _parse(page: Page) -> tuple[AccessStatement, ...]:
     found: list[AccessStatement] = []
     unread_from, note = page.unread_from, "behind the tag budget, read as text"
     asked: set[str] = set()
-    for number in page.once(meta_numbers):
+    for number in page.numbers_of("meta"):
         tag = page.tags[number]
         # What a page said already it says in vain.
         if (raw := tag.raw) in asked or CONTENT_TIER not in raw.lower():

@@ -33,7 +33,7 @@ _ESCAPED_HOST = re.compile(rb"\\/\\/([a-z0-9.-]{4,80})")
 _BACKSLASH = b"\\"
 _ESCAPED = rb"\/\/"
 # Mentions of hosts in one page that are looked at; a list of links has a thousand.
-_MOST_HOSTS = 10_000
+_MOST_HOSTS = 5_000
 # Invisible ones, and those that fold to four letters or more, of which a page could hold nothing else.
 _ODD = re.compile(
     "[\u00ad\u200b-\u200f\u2057\u2060\u2152\u2167\u2177\u247d-\u2487\u2a0c\u321d\u321e\u3300-\u33ff"

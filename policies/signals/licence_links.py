@@ -222,7 +222,8 @@ def links_of_response(response: ResponseFacts, page: Page | None) -> tuple[Licen
             found += links
             left = max(0, left - len(value))
     if page is not None and page.markers.licence:
-        found += links_of_page(page.tags, response.url)
+        tags = [page.tags[number] for number in page.numbers_of("base", "link", "script")]
+        found += links_of_page(tags, response.url)
         if not page.is_read:
             found += _behind_the_budget(page)
     elif page is None and response.body:

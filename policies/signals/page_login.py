@@ -101,8 +101,8 @@ def _asks_who(tag: Tag) -> bool:
 def _scripted_way(page: Page, url: str) -> tuple[Tag, str] | None:
     """Return the first script that goes to a login, and why; each address is asked about once."""
     seen: set[str] = set()
-    scripts = (tag for tag in page.tags if tag.name == "script" and not tag.closing)
-    for tag in islice(scripts, _SCRIPTS):
+    for number in page.numbers_of("script")[:_SCRIPTS]:
+        tag = page.tags[number]
         for found in islice(_SCRIPTED.finditer(tag.text, tag.end, tag.content_end), _ADDRESSES):
             address = found[1]
             if address in seen or len(seen) >= _ADDRESSES:
@@ -142,7 +142,7 @@ def find_login_way(page: Page, url: str) -> LoginForm | None:
     if way is not None:
         tag, why = way
         return LoginForm(line=tag.line, text=page.text[tag.start : tag.content_end][:_SNIPPET], why=why)
-    titles = (tag.content for tag in page.tags if tag.name == "title" and not tag.closing and tag.content)
+    titles = (content for number in page.numbers_of("title") if (content := page.tags[number].content))
     if asked is not None and is_login_title(title := next(titles, "")):
         words = " ".join(title.split())[:100]
         return LoginForm(

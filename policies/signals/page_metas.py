@@ -106,11 +106,6 @@ def find_metas(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
     return page.once(_find, wanted)
 
 
-def meta_numbers(page: Page) -> list[int]:
-    """Return the numbers of the meta elements of a page; asked by `page.once(meta_numbers)`."""
-    return [number for number, tag in enumerate(page.tags) if tag.name == "meta" and not tag.closing]
-
-
 def _find(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
     found: list[PageMeta] = []
     lowered, tags, allowance = page.lowered, page.tags, Allowance(MOST_METAS)
@@ -118,7 +113,7 @@ def _find(page: Page, wanted: frozenset[str]) -> tuple[PageMeta, ...]:
     stems = tuple(name for name in wanted if not any(other in name for other in wanted - {name}))
     places = page.once(_places)
     known: dict[str, str] = {}
-    for number in page.once(meta_numbers):
+    for number in page.numbers_of("meta"):
         tag = tags[number]
         raw = lowered[tag.start : tag.end]
         # What a page says again it says in vain, unless it now stands where it counts and did not before.

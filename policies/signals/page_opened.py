@@ -98,6 +98,13 @@ class Page:
                 return
             position = lowered.find(word, starts[number], self.unread_from)
 
+    def numbers_of(self, *names: str) -> list[int]:
+        """Return the numbers of the start tags with one of these names, in order."""
+        by_name = self.once(_numbers_by_name)
+        if len(names) == 1:
+            return by_name.get(names[0], [])
+        return sorted(number for name in names for number in by_name.get(name, ()))
+
     def naming(self, words: Iterable[str]) -> list[Tag]:
         """Return the start tags that hold one of these words (lower case), in the order of the page."""
         numbers = {number for word in words for number in self.numbers_naming(word)}
@@ -141,6 +148,17 @@ class Allowance:
 
 def _lowered(page: Page) -> str:
     return page.text.replace(_LONGER_IN_LOWER_CASE, "i").lower()
+
+
+def _numbers_by_name(page: Page) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for number, (_, name, closing, *_) in enumerate(page.tags):
+        if not closing:
+            if name in found:
+                found[name].append(number)
+            else:
+                found[name] = [number]
+    return found
 
 
 def _starts(page: Page) -> list[int]:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from policies.signals.page_metas import meta_numbers
-
 if TYPE_CHECKING:
     from policies.signals.page_markup import Tag
     from policies.signals.page_opened import Page
@@ -63,7 +61,7 @@ def _refreshes(page: Page) -> tuple[tuple[Tag, int, str], ...]:
     found: list[tuple[Tag, int, str]] = []
     asked: set[str] = set()
     aside = position = 0
-    for number in page.once(meta_numbers):
+    for number in page.numbers_of("meta"):
         if (raw := tags[number].raw) in asked or "refresh" not in raw.lower():
             continue
         for tag in tags[position:number]:
