@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from blocklists.errors import ExitCode
 from blocklists.refresh_plan import REFUSE_DAYS, WARN_DAYS
+from crawler.commands.check_custody import check_custody
 from crawler.commands.check_init import add_init_arguments, initialise
 from crawler.commands.check_parts import (
     Check,
@@ -51,6 +52,8 @@ _DEFAULTS = {
     "SEKISHO_POLICIES": "policies",
     "SEKISHO_BLOCKLISTS": "lists",
     "SEKISHO_LOG": "sqlite:///sekisho.db",
+    "SEKISHO_LOG_KEY_FILE": "",
+    "SEKISHO_LOG_CHECKPOINT_FILE": "",
 }
 
 
@@ -132,6 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     policies = Path(choose("SEKISHO_POLICIES", arguments.policies))
     token = choose("SEKISHO_AGENT", arguments.agent) or None
+    log = choose("SEKISHO_LOG", arguments.log)
     checks = [
         *check_agents(policies, token, now.date()),
         *check_changes(policies, token, now.date()),
@@ -143,7 +147,10 @@ def run(arguments: argparse.Namespace) -> int:
         ),
         *check_profile(choose("SEKISHO_PROFILE", None)),
         *check_waivers(choose("SEKISHO_WAIVERS_FILE", arguments.waivers), now.date()),
-        *check_log(choose("SEKISHO_LOG", arguments.log)),
+        *check_log(log),
+        *check_custody(
+            log, choose("SEKISHO_LOG_KEY_FILE", None), choose("SEKISHO_LOG_CHECKPOINT_FILE", None)
+        ),
         *(project.checks() if project else ()),
     ]
     print(_report(checks, arguments.format))

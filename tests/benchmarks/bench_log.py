@@ -242,7 +242,7 @@ def main():
     parser.add_argument("--strict", action="store_true", help="exit 1 when a gate is missed")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-log-", dir=arguments.folder) as name:
-        folder = Path(name)
+        folder = Path(name).resolve()  # the server's socket is named by its whole path
         if arguments.engine == "postgresql":
             folder.chmod(0o755)  # the server runs as another user than root
             print(f"sync of 4 KiB on this disk: {sync_time(folder):.2f} ms (median)")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from crawler import cli
+from crawler.decisionlog.keys import create_key
 
 SEKISHO = Path(sys.executable).with_name("sekisho")
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
@@ -165,6 +166,50 @@ def test_the_log_may_come_from_the_environment_and_hides_its_password(folder):
     row = next(row for row in rows if row["part"] == "log")
     assert row["status"] == "note"
     assert "secret" not in json.dumps(rows)
+
+
+SERVER = "postgresql://user@db.example/log"
+
+
+def log_rows(folder, url, **environment):
+    rows = findings(folder, SEKISHO_LOG=url, **environment)
+    return [(row["status"], row["message"]) for row in rows if row["part"] == "log"][1:]
+
+
+def test_a_log_in_postgresql_without_key_and_checkpoint_files_is_5_before_a_crawl_finds_out(folder):
+    ((status, message),) = log_rows(folder, SERVER)
+    assert status == "error"
+    assert "SEKISHO_LOG_KEY_FILE" in message
+    ((status, _),) = log_rows(folder, SERVER, SEKISHO_LOG_KEY_FILE="one.key")
+    assert status == "error", "one of them is not enough"
+
+
+def test_files_of_a_log_that_are_missing_loose_or_broken_are_told(folder):
+    named = {"SEKISHO_LOG_KEY_FILE": "own.key", "SEKISHO_LOG_CHECKPOINT_FILE": "own.checkpoint"}
+    for url in (SERVER, "sqlite:///sekisho.db"):
+        missing = log_rows(folder, url, **named)
+        assert [status for status, _ in missing] == ["warning", "warning"]
+        assert all("is not here: a new log makes it" in message for _, message in missing)
+    create_key(folder / "own.key")
+    put(folder, "own.checkpoint", "no checkpoint\n")
+    (key, checkpoint) = log_rows(folder, SERVER, **named)
+    assert key == ("ok", "holds the key of the log")
+    assert checkpoint[0] == "error"
+    assert "holds no checkpoint" in checkpoint[1]
+    (folder / "own.key").chmod(0o644)
+    assert log_rows(folder, SERVER, **named)[0][0] == "error", "others can read it"
+    nowhere = dict.fromkeys(named, "nowhere/file")
+    assert [status for status, _ in log_rows(folder, SERVER, **nowhere)] == ["error", "error"]
+
+
+def test_a_key_beside_an_sqlite_log_that_others_can_read_is_told_though_nobody_named_it(folder):
+    assert log_rows(folder, "sqlite:///sekisho.db") == []
+    create_key(folder / "sekisho.db.key")
+    assert log_rows(folder, "sqlite:///sekisho.db") == []
+    (folder / "sekisho.db.key").chmod(0o640)
+    ((status, message),) = log_rows(folder, "sqlite:///sekisho.db")
+    assert status == "error"
+    assert "chmod 600" in message
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
