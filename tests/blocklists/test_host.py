@@ -251,6 +251,6 @@ def test_no_url_makes_it_raise(url):
     ids=lambda url: ascii(url[:12]),
 )
 def test_a_url_of_64_kib_is_judged_at_once(url):
-    started = time.perf_counter()
+    started = time.process_time()
     split_origin(url)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1

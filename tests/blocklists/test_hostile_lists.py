@@ -89,19 +89,19 @@ def test_any_octets_are_read_or_refused(form, octets):
 @pytest.mark.parametrize("form", FORMATS)
 def test_binary_garbage_is_refused_at_once(form):
     octets = random.Random(1).randbytes(2 * MIB)
-    started = time.perf_counter()
+    started = time.process_time()
     assert attempt(form, octets) is None
     latin = octets.replace(b"\x00", b"").decode("latin-1").encode()
     assert attempt(form, latin) is None
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_list_that_is_one_line_of_two_mib_is_refused_at_once(form):
     for line in (b"x" * 2 * MIB, b"a " * MIB, b"/" * 2 * MIB, b" " * 2 * MIB, b"a." * MIB, b"(" * 2 * MIB):
-        started = time.perf_counter()
+        started = time.process_time()
         assert attempt(form, line) is None
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -110,9 +110,9 @@ def test_lines_just_short_of_the_limit_take_linear_time(form):
     lines += (b"0.0.0.0 " + b"a.b " * 15_000, b"*." * 30_000, b'local-zone: "' + b" " * 60_000, b"(" * 60_000)
     lines += (b"a" + b" 1" * 30_000, b"a" + b"\t" * 60_000 + b"#", b"xn--" + b"a" * 60_000, b"[" * 60_000)
     for line in lines:
-        started = time.perf_counter()
+        started = time.process_time()
         attempt(form, line + b"\n" + line)
-        assert time.perf_counter() - started < 1, line[:20]
+        assert time.process_time() - started < 1, line[:20]
 
 
 def test_one_wide_character_does_not_multiply_the_memory_of_a_list():
@@ -177,9 +177,9 @@ def test_a_ut1_path_file_is_held_to_the_same_checks(kind):
 def test_fifty_mib_in_one_line_is_refused_in_bounded_memory(form):
     octets = b"x" * (50 * MIB)
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     assert attempt(form, octets) is None
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert tracemalloc.get_traced_memory()[1] < 80 * MIB
     tracemalloc.stop()
 

@@ -39,17 +39,17 @@ def test_a_url_has_one_path_to_judge(url, path):
 def test_rival_1_twelve_wildcards_against_a_path_of_one_letter_are_linear(length):
     pattern = compile_pattern(b"/" + b"*a" * 12 + b"*b")
     path = "/" + "a" * length
-    started = time.perf_counter()
+    started = time.process_time()
     assert not pattern.matches(path)
     assert pattern.matches(path + "b")
-    assert time.perf_counter() - started < 0.25
+    assert time.process_time() - started < 0.25
 
 
 def test_a_pattern_of_a_hundred_thousand_stars_is_linear():
     pattern = compile_pattern(b"/" + b"*a" * 100_000 + b"*b$")
-    started = time.perf_counter()
+    started = time.process_time()
     assert not pattern.matches("/" + "a" * 60_000)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 ALPHABET = st.text(alphabet="ab/.*$", max_size=9)

@@ -169,6 +169,6 @@ def test_too_many_wildcards_for_a_long_url_are_not_searched():
 @pytest.mark.parametrize("length", [40, 60_000])
 def test_rival_1_twelve_wildcards_cost_it_little(length):
     asked = reader(b"User-agent: *\nDisallow: /*a*a*a*a*a*a*a*a*a*a*a*a*b\n")
-    started = time.perf_counter()
+    started = time.process_time()
     assert not asked.ask("ExampleBot", f"{HOST}/{'a' * length}").refuses
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
