@@ -21,6 +21,7 @@ from policies.signals.robots_lines import (
     Field,
     agent_name,
     crawl_delay_seconds,
+    field_name,
     read_bare,
     read_key,
     without_last_blanks,
@@ -164,8 +165,8 @@ class GroupReader:
                     rules, group, is_open = [], group + 1, True
                     self._rules.append(rules)
                 self._agents.append((rest, number, group))
-            elif field is other and key is not None:
-                self._others.append((key.name, rest, number, raw, group if group >= 0 else None))
+            elif field is other:
+                self._others.append((field_name(written), rest, number, raw, group if group >= 0 else None))
             elif field is Field.NOT_GRANTING:
                 is_open = False
                 self._unread.append((number, raw, "a permission must be written as Allow:"))

@@ -52,6 +52,9 @@ _NAME = (
     rb"(?:s(?![a-z]))?"
 )
 _NAMES = re.compile(_NAME + rb"(?![a-z])")
+# Such a name and one more word, before a colon; plain ones, because of such lines a file may have thousands.
+_WORDY = re.compile(rb"\s*+(?i:" + _NAME + rb")[ \t]\s*+([^\s\x80-\xff]++)\Z")
+_SPACE, _TAB = b" \t"
 _FIRST_OCTETS = frozenset(b"dua")
 _FIRST_LETTERS = frozenset((b"d", b"D", b"u", b"U", b"a", b"A"))
 # U+00A0, U+1680, U+2000-U+200A, U+202F, U+205F and U+3000 in UTF-8. A byte order mark is no blank.
@@ -90,10 +93,11 @@ def without_last_blanks(octets: bytes) -> bytes:
 class Key(NamedTuple):
     """What stands before the first colon of a line: read once, however many lines begin with it.
 
-    `field` says what the line is for, `name` is the field name of another record in lower case, and `exact`
-    says whether the field is written as RFC 9309 has it. `longer` says that more follows the field's name
+    `field` says what the line is for, and `exact` whether it is written as RFC 9309 has it; `name` is the
+    field name of another record in lower case. `longer` says that more follows the field's name
     (`disallow-all`); then `word` is not empty where the colon may belong to the value (`disallow x:y`): if
     `word`, the colon and what follows are a single word, they are the value and the line is for `joined`.
+    Where there is a `word`, `name` is empty.
     """
 
     field: Field
@@ -124,6 +128,10 @@ _LONGER = (None, Key(Field.DISALLOW, longer=True), Key(Field.USER_AGENT, longer=
 
 def read_key(written: bytes) -> Key:
     """Return what the text before the first colon of a line stands for; it holds no comment."""
+    found = _WORDY.match(written) if _SPACE in written or _TAB in written else None
+    if found is not None:
+        disallow, agent, _, word = found.groups()
+        return _with_word(1 if disallow else 2 if agent else 3, word)
     name = written.strip().lower()
     exact = _EXACT.get(name)
     if exact is not None:
@@ -133,19 +141,20 @@ def read_key(written: bytes) -> Key:
     found = _NAMES.match(name) if name and name[0] in _FIRST_OCTETS else None
     if found is None:
         return Key(Field.OTHER, name) if name else _NOTHING
-    kind, end = found.lastindex or 0, found.end()
-    if end == len(name):
-        return _ALIKE[kind]
-    words = written.lstrip()[end:].split() if name[end] in b" \t" else ()
-    if len(words) != 1 or written[-1:].isspace():
-        return _LONGER[kind] or Key(Field.OTHER, name)
-    return _with_word(kind, name, words[0])
+    kind = found.lastindex or 0
+    # A word behind the name was found above, unless blanks follow it: then the colon does not belong to it.
+    return _ALIKE[kind] if found.end() == len(name) else _LONGER[kind] or Key(Field.OTHER, name)
 
 
-def _with_word(kind: int, name: bytes, word: bytes) -> Key:
+def _with_word(kind: int, word: bytes) -> Key:
     field = _FIELDS[kind]
     longer = Field.OTHER if field is Field.NOT_GRANTING else field
-    return Key._make((longer, name, False, True, word, field))
+    return Key._make((longer, b"", False, True, word, field))
+
+
+def field_name(written: bytes) -> bytes:
+    """Return the name of another record, in lower case and without blanks, as it stands before the colon."""
+    return without_wide_blanks(written.strip().lower())
 
 
 def _read_wide_key(written: bytes, name: bytes) -> Key:
@@ -160,7 +169,7 @@ def _read_wide_key(written: bytes, name: bytes) -> Key:
     word = _without_first_blanks(tail)
     if tail[:1] not in {b" ", b"\t"} or len(word.split()) != 1 or word[-1:].isspace():
         return _LONGER[kind] or Key(Field.OTHER, name)
-    return _with_word(kind, name, word)
+    return _with_word(kind, word)
 
 
 def _without_first_blanks(octets: bytes) -> bytes:
