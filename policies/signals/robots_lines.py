@@ -53,7 +53,7 @@ _NAME = (
 )
 _NAMES = re.compile(_NAME + rb"(?![a-z])")
 # Such a name and one more word, before a colon; plain ones, because of such lines a file may have thousands.
-_WORDY = re.compile(rb"\s*+(?i:" + _NAME + rb")[ \t]\s*+([^\s\x80-\xff]++)\Z")
+_WORDY = re.compile(rb"\s*+" + _NAME + rb"[ \t]\s*+(?=[^\s\x80-\xff]++\Z)")
 _SPACE, _TAB = b" \t"
 _FIRST_OCTETS = frozenset(b"dua")
 _FIRST_LETTERS = frozenset((b"d", b"D", b"u", b"U", b"a", b"A"))
@@ -122,16 +122,16 @@ _EXACT = {name: Key(field, exact=True) for name, field in EXACT_FIELDS.items()}
 # By the group of `_NAMES` that matched. `Disallow-all: /x`, `disallow all: /`: the value is what stands
 # behind the colon; what goes on behind `allow` is another record.
 _FIELDS = (Field.NOTHING, Field.DISALLOW, Field.USER_AGENT, Field.NOT_GRANTING)
+_MEANT = (Field.NOTHING, Field.DISALLOW, Field.USER_AGENT, Field.OTHER)
 _ALIKE = tuple(Key(field) for field in _FIELDS)
 _LONGER = (None, Key(Field.DISALLOW, longer=True), Key(Field.USER_AGENT, longer=True), None)
 
 
 def read_key(written: bytes) -> Key:
     """Return what the text before the first colon of a line stands for; it holds no comment."""
-    found = _WORDY.match(written) if _SPACE in written or _TAB in written else None
+    found = _WORDY.match(written.lower()) if _SPACE in written or _TAB in written else None
     if found is not None:
-        disallow, agent, _, word = found.groups()
-        return _with_word(1 if disallow else 2 if agent else 3, word)
+        return _with_word(found.lastindex or 0, written[found.end() :])
     name = written.strip().lower()
     exact = _EXACT.get(name)
     if exact is not None:
@@ -147,9 +147,7 @@ def read_key(written: bytes) -> Key:
 
 
 def _with_word(kind: int, word: bytes) -> Key:
-    field = _FIELDS[kind]
-    longer = Field.OTHER if field is Field.NOT_GRANTING else field
-    return Key._make((longer, b"", False, True, word, field))
+    return Key._make((_MEANT[kind], b"", False, True, word, _FIELDS[kind]))
 
 
 def field_name(written: bytes) -> bytes:
