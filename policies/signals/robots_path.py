@@ -25,6 +25,10 @@ _PLAIN_WITH_STARS = re.compile(rb"[A-Za-z0-9\-._~:/?@!&'()+,;=*]*")
 # What normal_lines() rewrites: as above, but no `*`, no line end, and no `$` before one.
 _ODD = re.compile(rb"(%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~:/?@!&'()+,;=*$\n]|\$(?![\n]|\Z))")
 _INNER_DOLLAR = re.compile(rb"\$(?![\n]|\Z)")
+# A `%` that is cut off: what stands before the end of a pattern, or before a star, begins an escape.
+_CUT = rb"%[0-9A-Fa-f]?(?=[*\n]|\Z)"
+_CUT_ESCAPE = re.compile(_CUT)
+_CUT_OR_ODD = re.compile(rb"(%b)|%b" % (_CUT, _ODD.pattern))
 _PLAIN_PATTERN = re.compile(rb"[A-Za-z0-9\-._~:/?@!&'()+,;=]*")
 
 
@@ -89,12 +93,19 @@ def normal_lines(values: list[bytes]) -> tuple[list[str], bool]:
     """Return patterns in normal form with their `*` and a `$` at their end, and whether one has another `$`.
 
     None of them holds a line end. Done for all at once, because a file has tens of thousands.
+    `/%` and `/a%2*` say octet by octet (RFC 9309 section 2.2.2) that whatever goes on from there is meant:
+    such a beginning of an escape stays as it is. Any other `%` that begins none is the octet itself, `%25`.
     """
     joined = b"\n".join(values)
     if _ODD.search(joined) is None:
         return joined.decode("ascii").split("\n") if values else [], False
-    parts = _ODD.split(joined)
-    parts[1::2] = map(_REWRITTEN.__getitem__, parts[1::2])
+    if _CUT_ESCAPE.search(joined) is None:
+        parts = _ODD.split(joined)
+        parts[1::2] = map(_REWRITTEN.__getitem__, parts[1::2])
+    else:
+        parts = _CUT_OR_ODD.split(joined)
+        parts[1::3] = (cut.upper() if cut else b"" for cut in parts[1::3])
+        parts[2::3] = (_REWRITTEN[odd] if odd else b"" for odd in parts[2::3])
     return b"".join(parts).decode("ascii").split("\n"), _INNER_DOLLAR.search(joined) is not None
 
 

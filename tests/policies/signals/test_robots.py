@@ -247,6 +247,16 @@ def test_case_21_a_dollar_anchors_at_the_end_only_and_is_literal_elsewhere(patte
         ("/a b", "/a%20b", True),
         ("/a%26", "/a&", False),
         ("/100%", "/100%25", True),
+        ("/100%", "/100%2Fx", True),  # octet by octet, what is cut begins every escape
+        ("/%", "/%E3%83%84", True),
+        ("/%e", "/ツ", True),
+        ("/%d", "/ツ", False),
+        ("/a%2*z", "/a%2Fz", True),
+        ("/%25", "/%E3%83%84", False),
+        ("/100%x", "/100%2Fx", False),
+        ("/%$", "/%E3", False),
+        ("/*.a$%", "/x.a$%", True),
+        ("/*a%*b%2", "/xa%2Fyb%2Fz", True),
         ("/{x}", "/%7Bx%7D", True),
     ],
 )
