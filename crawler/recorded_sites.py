@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from blocklists.host import split_origin
-from crawler.rights_files import WELL_KNOWN, SiteRights, families_for, links_of_robots
+from crawler.rights_files import WELL_KNOWN, SiteRights, families_for
 from crawler.site_fetch import REDIRECTS
 from policies.basis import decode_basis
 from policies.decide import SiteSide
@@ -22,7 +22,7 @@ from policies.rules.ai_txt import AiTxtReading
 from policies.rules.robots import leaves_open, read_rules
 from policies.rules.rsl import Licences, read_licence
 from policies.rules.trust_txt import TrustTxtReading
-from policies.signals.licence_links import MOST_LICENCES
+from policies.signals.licence_links import MOST_LICENCES, links_of_robots
 from policies.signals.rights_fetch import Family, RightsAccess, RightsFile, not_asked, read_rights_answer
 from policies.signals.robots_fetch import MAX_HOPS, read_robots_answer, with_last_good
 from policies.signals.tdmrep import TdmReading
@@ -114,7 +114,7 @@ class RecordedSites:
             sources.append(its)
             if file is not None:
                 found[family] = file
-        links = links_of_robots(readings)[:MOST_LICENCES] if Family.RSL in families else ()
+        links = links_of_robots(readings.rules)[:MOST_LICENCES] if Family.RSL in families else ()
         readings_of_licences = []
         for link in links:
             licence, its = self._licence(link, at_us, run)

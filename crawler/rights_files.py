@@ -24,7 +24,7 @@ from policies.precedence import Effect, Row
 from policies.rules.ai_txt import AiTxtReading
 from policies.rules.rsl import Licences, RslReading, read_licence
 from policies.rules.trust_txt import TrustTxtReading
-from policies.signals.licence_links import MOST_LICENCES, LicenceLink, Place, licence_of_line
+from policies.signals.licence_links import MOST_LICENCES, LicenceLink, Place, links_of_robots
 from policies.signals.rights_fetch import (
     MAX_OCTETS,
     Family,
@@ -34,7 +34,6 @@ from policies.signals.rights_fetch import (
     read_rights_answer,
     with_last_good_copy,
 )
-from policies.signals.robots_octets import shown
 from policies.signals.tdmrep import TdmReading
 from policies.vocabulary import RequestKind
 
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from crawler.checkpoint import Checkpoint
     from crawler.site_files import SiteFiles, SiteRobots
     from policies.rules.judged_rows import Intent
-    from policies.rules.robots import RobotsReadings
     from policies.vocabulary import Origin
 
 logger = logging.getLogger(__name__)
@@ -231,7 +229,7 @@ class RightsFiles:
         silent = tdm is not None and tdm.access is RightsAccess.UNOBTAINABLE and tdm.status is None
         robots_url = robots.file.url
         licences, ai, trust = await asyncio.gather(
-            self.licences(links_of_robots(robots.readings), page_url=robots_url),
+            self.licences(links_of_robots(robots.readings.rules), page_url=robots_url),
             self._well_known(origin, Family.AI_TXT, silent=silent),
             self._well_known(origin, Family.TRUST_TXT, silent=silent),
         )
@@ -311,13 +309,3 @@ def _remember(kept: OrderedDict[_Key, _Value], key: _Key, most: int) -> None:
     kept.move_to_end(key)
     if len(kept) > most:
         kept.popitem(last=False)
-
-
-def links_of_robots(readings: RobotsReadings) -> tuple[LicenceLink, ...]:
-    """Return the licences that a robots.txt names, in any group or in none."""
-    links = {
-        record.value: licence_of_line(shown(record.value), line=record.line, text=shown(record.raw))
-        for record in reversed(readings.rules.records("license"))
-        if record.value
-    }
-    return tuple(sorted(links.values(), key=lambda link: link.line or 0))

@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 
 from policies.signals.page_opened import Allowance
 from policies.signals.page_text import line_at
+from policies.signals.robots_octets import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from policies.facts import ResponseFacts
     from policies.signals.page_markup import Tag
     from policies.signals.page_opened import Page
+    from policies.signals.robots import RobotsRules
 
 RSL_TYPE = "application/rsl+xml"
 #: What a page must hold anywhere, in lower case, before its markup is worth reading for RSL.
@@ -85,6 +87,22 @@ def licence_of_line(value: str, *, line: int, text: str) -> LicenceLink:
     """Return what a `License` line of robots.txt names; RSL asks for an absolute address there."""
     url, problem = _address(value, "")
     return LicenceLink(place=Place.ROBOTS, url=url, line=line, text=text[:_TEXT], problem=problem)
+
+
+def links_of_robots(rules: RobotsRules) -> tuple[LicenceLink, ...]:
+    """Return the licences that a robots.txt names, in any group or in none, each where it is named first.
+
+    At most one more than is followed, which says that there are more.
+    """
+    links: dict[bytes, LicenceLink] = {}
+    for record in rules.records("license"):
+        if record.value and record.value not in links:
+            links[record.value] = licence_of_line(
+                shown(record.value), line=record.line, text=shown(record.raw)
+            )
+            if len(links) > MOST_LICENCES:
+                break
+    return tuple(links.values())
 
 
 def _parameters(value: str, position: int) -> tuple[dict[str, str], int]:

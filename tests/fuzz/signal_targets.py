@@ -27,7 +27,12 @@ from policies.signals.content_signal import in_force, parse_signal_header, read_
 from policies.signals.content_tier import parse_content_tier
 from policies.signals.content_usage import parse_usage_header, read_usage_preferences, stance_on
 from policies.signals.gate_words import folded
-from policies.signals.licence_links import licence_of_line, links_of_header, links_of_response
+from policies.signals.licence_links import (
+    licence_of_line,
+    links_of_header,
+    links_of_response,
+    links_of_robots,
+)
 from policies.signals.login import find_login_address, is_login_title
 from policies.signals.meta_robots import read_meta_robots
 from policies.signals.page_gate import find_gate
@@ -175,7 +180,8 @@ def _robots_lines(octets: bytes) -> None:
     read_noindex(rules, TOKEN).decide("/a/b")
     read_ai_prohibitions(rules, TOKEN).decide("/a/b")
     read_peer_blocks(rules, TOKEN, load_ai_agents()).refused(AiUse.TRAINING, URL)
-    for line in rules.records("license"):
+    links_of_robots(rules)
+    for line in rules.records("license")[:100]:
         value = line.value.decode("latin-1")
         licence_of_line(value, line=1, text=value)
 

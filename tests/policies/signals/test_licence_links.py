@@ -15,9 +15,11 @@ from policies.signals.licence_links import (
     links_of_header,
     links_of_page,
     links_of_response,
+    links_of_robots,
 )
 from policies.signals.page_markers import open_page
 from policies.signals.page_markup import read_within_budget
+from policies.signals.robots import parse_robots
 
 PAGE = "https://a.example/d/p"
 RSL = 'rel="license"; type="application/rsl+xml"'
@@ -167,3 +169,18 @@ def test_no_header_raises(value):
 def test_no_address_raises(value):
     licence_of_line(f"https:{value}", line=1, text="")
     links_of_header(f"<{value}>; {RSL}", PAGE)
+
+
+def test_a_licence_that_robots_txt_names_again_counts_once_where_it_stands_first():
+    body = b"License: https://l.example/a\nUser-agent: *\nLicense: https://l.example/b\nLicense: https://l.example/a\n"
+    links = links_of_robots(parse_robots(body))
+    assert [(link.url, link.line) for link in links] == [
+        ("https://l.example/a", 1),
+        ("https://l.example/b", 3),
+    ]
+    assert links_of_robots(parse_robots(b"License:\n")) == ()
+
+
+def test_of_a_hundred_licences_in_robots_txt_one_more_is_returned_than_is_followed():
+    body = b"".join(b"License: https://l.example/%d\n" % number for number in range(100))
+    assert len(links_of_robots(parse_robots(body))) == MOST_LICENCES + 1
