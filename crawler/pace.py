@@ -85,8 +85,10 @@ class Pace:
         """Whether a request that its site puts off for very long is kept in the JOBDIR for another run."""
         return self.gate.keeps_on_disk and self.gate.is_scheduled(request)
 
-    async def take_turn(self, request: Request, visit: Visit, slot: Any) -> float:  # noqa: ANN401 - a Scrapy slot
-        """Wait for the turn of a request; `slot` holds the operator's delay. Raises LeftAlone, Postponed.
+    async def take_turn(self, request: Request, visit: Visit, host: str, slot: Any) -> float:  # noqa: ANN401
+        """Wait for the turn of a request, and for a place at its host. Raises LeftAlone, Postponed.
+
+        `slot` is Scrapy's slot of the host: it holds the operator's delay, and how many it takes at once.
 
         Returns for how many seconds that took so long that what was judged before may not hold any more.
         """
@@ -94,7 +96,8 @@ class Pace:
         if origin is None or visit.turn is not None:
             return 0.0
         begin = self._clock()
-        if self.gate.is_scheduled(request):  # what a page needs never waits for the page's own place
+        is_page = self.gate.is_scheduled(request)  # what a page needs never waits for the page's own place
+        if is_page:
             await self.gate.room.place()
         own = slot.download_delay() if slot.delay else 0.0
         alone = self._back_off.is_alone(origin)
@@ -103,6 +106,8 @@ class Pace:
             turn = await self.gate.room.inside(self._pacer.turn(origin, own=own, alone=alone))
         visit.turn = turn
         self.gate.has_turn(request)
+        if is_page:
+            await self.gate.lines.place(request, host, slot.concurrency)
         waited = self._clock() - begin
         return waited if waited > SHORT else 0.0
 

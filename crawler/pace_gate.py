@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 from blocklists.domain import registrable_domain
-from crawler.pace_room import WaitingRoom
+from crawler.pace_room import HostLines, WaitingRoom
 from crawler.pacer import FREE, LEAD
 from crawler.visit import origin_of
 
@@ -74,6 +74,7 @@ class Gate:
         self._timer_at = BLOCKED
         # How often since the last turn, and when.
         self._came_back: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self.lines = HostLines(is_closing=lambda: self.is_closing)
         self.room = WaitingRoom(is_closing=lambda: self.is_closing, excess=self._excess, entered=self.wake)
         self.use(pacer)
 
@@ -185,6 +186,7 @@ class Gate:
 
     def release(self, request: Request) -> None:
         """Count a request that has ended or goes back."""
+        self.lines.give_back(request)
         taken = self._taken.pop(request, None)
         if taken is None:
             return

@@ -1,21 +1,25 @@
-"""The waiting room: where requests wait that have left the scheduler, and how they come out of it.
+"""Where requests wait that have left the scheduler: the waiting room, and the lines of the hosts.
 
 Whoever is inside takes no place of CONCURRENT_REQUESTS, up to a bound. Many may wait for one thing (a file of
 their site), and be free to go in the same moment; each then takes a place when there is one, in order.
 Otherwise all of them would be permitted at once, and most would lie in a queue with a permit that grows old.
+A host too takes only so many at once: who would have to queue for it waits in its line, before the permit.
 Knows nothing of origins and of turns.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from crawler.pacer import Postponed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from scrapy import Request
 
 WAITING_ROOM = 1_000
 """Requests that may wait outside CONCURRENT_REQUESTS; each costs memory, so further ones count."""
@@ -96,3 +100,56 @@ class WaitingRoom:
                 waiting.cancel()
         elif self._waits:
             self._looker = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+
+
+class HostLines:
+    """The places of each host (Scrapy's slots), and the line before them. `is_closing` as for the room."""
+
+    def __init__(self, *, is_closing: Callable[[], bool]) -> None:
+        self._is_closing = is_closing
+        self._taken: Counter[str] = Counter()
+        self._of: WeakKeyDictionary[Request, str] = WeakKeyDictionary()
+        self._lines: dict[str, deque[asyncio.Future[None]]] = {}
+
+    async def place(self, request: Request, host: str, most: int) -> None:
+        """Return when a request has one of the `most` places of a host, which it keeps until `give_back`.
+
+        Raises Postponed when the crawl ends meanwhile.
+        """
+        if request in self._of:
+            return
+        line = self._lines.get(host)
+        if line or self._taken[host] >= most:
+            called = asyncio.get_running_loop().create_future()
+            self._lines.setdefault(host, deque()).append(called)
+            try:
+                await called
+            except asyncio.CancelledError:
+                if called.done() and not called.cancelled():
+                    self._free(host)
+                raise
+            if self._is_closing():
+                self._free(host)
+                raise Postponed(0.0)
+        else:
+            self._taken[host] += 1
+        self._of[request] = host
+
+    def give_back(self, request: Request) -> None:
+        """Free the place of a request that has ended, if it has one, for the next in line."""
+        host = self._of.pop(request, None)
+        if host is not None:
+            self._free(host)
+
+    def _free(self, host: str) -> None:
+        line = self._lines.get(host)
+        while line:
+            called = line.popleft()
+            if not line:
+                del self._lines[host]
+            if not called.done():
+                called.set_result(None)  # the place is handed on
+                return
+        self._taken[host] -= 1
+        if not self._taken[host]:
+            del self._taken[host]

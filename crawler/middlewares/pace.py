@@ -41,7 +41,7 @@ class PaceMiddleware:
         pace = self._checkpoint.pace
         downloader: Any = self._crawler.engine.downloader
         try:
-            waited = await pace.take_turn(request, visit, downloader._get_slot(request)[1])  # noqa: SLF001
+            waited = await pace.take_turn(request, visit, *downloader._get_slot(request))  # noqa: SLF001
         except LeftAlone as held:
             skip = self._checkpoint.leave_alone(visit, held)
             if pace.keeps(request):

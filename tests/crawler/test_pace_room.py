@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from scrapy import Request
 
 from crawler import pace_room as module
-from crawler.pace_room import WaitingRoom
+from crawler.pace_room import HostLines, WaitingRoom
 from crawler.pacer import Postponed
 
 
@@ -137,5 +138,83 @@ def test_one_in_line_who_gives_up_keeps_no_place_from_the_next():
         crawl.active = 1
         crawl.room.call_in()
         await asyncio.wait_for(patient, 5)
+
+    asyncio.run(scenario())
+
+
+def _requests(number):
+    return [Request(f"http://a.example/{place}") for place in range(number)]
+
+
+async def _enter(lines, requests, most=2, host="a"):
+    tasks = [asyncio.ensure_future(lines.place(request, host, most)) for request in requests]
+    await _settle()
+    return tasks
+
+
+def _inside(tasks):
+    return [task.done() for task in tasks]
+
+
+def test_a_host_takes_so_many_at_once_and_the_others_in_order():
+    async def scenario():
+        lines, requests = HostLines(is_closing=lambda: False), _requests(5)
+        tasks = await _enter(lines, requests)
+        assert _inside(tasks) == [True, True, False, False, False]
+        other = await _enter(lines, _requests(1), host="b")
+        assert _inside(other) == [True]
+        for gone in range(5):
+            lines.give_back(requests[gone])
+            lines.give_back(requests[gone])  # again: it has none any more
+            await _settle()
+            assert sum(_inside(tasks)) == min(5, gone + 3)
+        assert not lines._taken["a"]
+        assert not lines._lines
+
+    asyncio.run(scenario())
+
+
+def test_a_request_has_one_place_however_often_it_asks():
+    async def scenario():
+        lines, (one, two) = HostLines(is_closing=lambda: False), _requests(2)
+        await _enter(lines, [one, one, one], most=1)
+        (waiting,) = await _enter(lines, [two], most=1)
+        assert not waiting.done()
+        lines.give_back(one)
+        await asyncio.wait_for(waiting, 5)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("is_called", [False, True])
+def test_who_leaves_a_line_keeps_no_place_from_the_next(is_called):
+    async def scenario():
+        lines, requests = HostLines(is_closing=lambda: False), _requests(3)
+        tasks = await _enter(lines, requests, most=1)
+        if is_called:
+            lines.give_back(requests[0])
+        tasks[1].cancel()
+        await _settle()
+        if not is_called:
+            lines.give_back(requests[0])
+        await asyncio.wait_for(tasks[2], 5)
+        lines.give_back(requests[2])
+        assert not lines._taken["a"]
+
+    asyncio.run(scenario())
+
+
+def test_when_the_crawl_ends_the_line_is_sent_back_one_by_one():
+    closing = []
+
+    async def scenario():
+        lines, requests = HostLines(is_closing=lambda: bool(closing)), _requests(4)
+        tasks = await _enter(lines, requests, most=1)
+        closing.append(True)
+        lines.give_back(requests[0])
+        for task in tasks[1:]:
+            with pytest.raises(Postponed):
+                await asyncio.wait_for(task, 5)
+        assert not lines._taken["a"]
 
     asyncio.run(scenario())
