@@ -14,12 +14,14 @@ printed as a Python expression.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import random
 import sys
 import time
 from typing import TYPE_CHECKING
+
+import fuzzing
+from fuzzing import LARGE, ONE_IN, shown
 
 from blocklists.entry import Match, Weight
 from blocklists.errors import ListError
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 
 #: A megabyte of rows takes about a second at worst; what is quadratic takes minutes.
 LIMIT_MS = 8_000.0
-LARGE = 1_000_000
-ONE_IN = 20_000
 LONGEST_WORDS = 2_000
 FORMATS = tuple(form for form in Format if form is not Format.OVERRIDES)
 
@@ -116,45 +116,25 @@ def _wrong_entries(entries: Sequence[Entry], lines: int) -> str:
 
 
 def mangled(seeds: tuple[bytes, ...], chance: random.Random) -> bytes:
-    """Return a list that grew out of good ones."""
-    octets = bytearray(chance.choice(seeds))
-    for _ in range(chance.randint(0, 6)):
-        place = chance.randint(0, len(octets))
-        deed = chance.randint(0, 6)
-        if deed <= 2:
-            octets[place:place] = chance.choice(WORDS)
-        elif deed == 3:
-            del octets[place : place + chance.randint(1, 20)]
-        elif deed == 4 and octets:
-            stretch = bytes(octets[place : place + chance.randint(1, 30)])
-            octets[place:place] = stretch * chance.randint(1, 8)
-        elif deed == 5:
-            octets[place:] = chance.choice(SEEDS[chance.choice(FORMATS)])[chance.randint(0, 40) :]
-        elif octets:
-            octets[place % len(octets)] = chance.randrange(256)
+    """Return a list that grew out of good ones; now and then it is gzipped, and damaged."""
+    octets = fuzzing.mangled(
+        chance.choice(seeds), WORDS, lambda: chance.choice(SEEDS[chance.choice(FORMATS)]), chance
+    )
     if chance.random() < 0.02:
-        octets = bytearray(gzip.compress(bytes(octets)))
+        packed = bytearray(gzip.compress(octets))
         if chance.random() < 0.5:
-            octets[chance.randrange(len(octets))] = chance.randrange(256)
-    return bytes(octets)
+            packed[chance.randrange(len(packed))] = chance.randrange(256)
+        return bytes(packed)
+    return octets
 
 
 def large(seeds: tuple[bytes, ...], chance: random.Random) -> bytes:
-    """Return a megabyte: something, then a stretch of seeds and words many times, then something."""
-    parts = [chance.choice((*WORDS, chance.choice(seeds))) for _ in range(chance.randint(1, 3))]
-    stretch = b"".join(parts) or b"a"
-    before, after = mangled(seeds, chance), mangled(seeds, chance)
-    room = max(0, LARGE - len(before) - len(after))
-    return (before + stretch * (room // len(stretch)) + after)[:LARGE]
+    """Return a megabyte that grew out of good lists."""
+    return fuzzing.large(WORDS, lambda: mangled(seeds, chance), lambda: chance.choice(seeds), chance)
 
 
-class Tally:
-    """What one run found: executions, the slowest one of each format, and what went wrong."""
-
-    def __init__(self) -> None:
-        self.executions = 0
-        self.slowest: dict[str, tuple[float, bytes]] = {}
-        self.wrong: list[str] = []
+class Tally(fuzzing.Tally):
+    """What one run found; see `fuzzing.Tally`."""
 
     def execute(self, form: Format, octets: bytes, urls: bytes = b"") -> None:
         """Read one input; remember what is wrong, and a time beyond the limit."""
@@ -165,18 +145,12 @@ class Tally:
         except Exception as error:
             wrong = f"{type(error).__name__}: {error}"
         took = (time.process_time() - begun) * 1000
-        if took > self.slowest.get(form.value, (-1.0, b""))[0]:
-            self.slowest[form.value] = (took, octets)
+        self.note(form.value, octets, took)
         if wrong or took > LIMIT_MS:
             wrong = wrong or f"{took:.0f} ms for {len(octets)} octets"
             self.wrong.append(
                 f"{form.value}: {wrong}: {shown(octets)}{f' urls {shown(urls)}' if urls else ''}"
             )
-
-
-def shown(octets: bytes) -> str:
-    """Return an input as an expression, shortened when it is long."""
-    return repr(octets) if len(octets) <= 600 else f"{octets[:400]!r} … {octets[-100:]!r}"
 
 
 def run(count: int, *, seed: int, only: frozenset[str] = frozenset(), larges: int | None = None) -> Tally:
@@ -185,6 +159,7 @@ def run(count: int, *, seed: int, only: frozenset[str] = frozenset(), larges: in
     tally = Tally()
     forms = [form for form in FORMATS if not only or form.value in only]
     for number in range(count):
+        tally.news(number)
         form = forms[number % len(forms)]
         tally.execute(form, mangled(SEEDS[form], chance), mangled(SEEDS[form], chance))
     for form in forms:
@@ -193,24 +168,5 @@ def run(count: int, *, seed: int, only: frozenset[str] = frozenset(), larges: in
     return tally
 
 
-def main() -> int:
-    """Run, print what was slowest and what went wrong."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("count", nargs="?", type=int, default=20_000, help="small executions (default 20000)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="names of formats, with commas")
-    parser.add_argument("--large", type=int, default=None, help="large inputs for each format")
-    asked = parser.parse_args()
-    only = frozenset(name for name in asked.only.split(",") if name)
-    begun = time.perf_counter()
-    tally = run(asked.count, seed=asked.seed, only=only, larges=asked.large)
-    print(f"{tally.executions} executions in {time.perf_counter() - begun:.0f} s, seed {asked.seed}")
-    for name, (took, octets) in sorted(tally.slowest.items()):
-        print(f"{name:<14}{took:>8.1f} ms at worst, {len(octets)} octets: {octets[:60]!r}")
-    for line in tally.wrong[:20]:
-        print(f"WRONG {line}")
-    return 3 if tally.wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(fuzzing.main(run, "formats", __doc__ or ""))

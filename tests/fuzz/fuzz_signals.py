@@ -13,20 +13,16 @@ Exit status 3 when something raised or was too slow; the input is printed as a P
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 import time
 
+import fuzzing
+from fuzzing import ONE_IN, shown
 from signal_targets import TARGETS, Target
 
 LIMIT_MS = 50.0
 """Of processor time, for each reader that a target runs."""
-LARGE = 1_000_000
-ONE_IN = 20_000
-"""How often an execution is a large one; a large one costs as much as a thousand small ones."""
-NEWS = 250_000
-"""After how many executions a long run says on stderr how far it is."""
 
 WORDS = (
     b"\n", b"\r\n", b" ", b"\t", b":", b",", b";", b"=", b"/", b"*", b"$", b"#", b"<", b">", b'"', b"'", b"&", b"(",
@@ -39,31 +35,12 @@ WORDS = (
 
 def mangled(seeds: tuple[bytes, ...], chance: random.Random) -> bytes:
     """Return an input that grew out of the seeds."""
-    octets = bytearray(chance.choice(seeds))
-    for _ in range(chance.randint(0, 6)):
-        place = chance.randint(0, len(octets))
-        deed = chance.randint(0, 6)
-        if deed <= 2:
-            octets[place:place] = chance.choice(WORDS)
-        elif deed == 3:
-            del octets[place : place + chance.randint(1, 20)]
-        elif deed == 4 and octets:
-            stretch = bytes(octets[place : place + chance.randint(1, 30)])
-            octets[place:place] = stretch * chance.randint(1, 8)
-        elif deed == 5:
-            octets[place:] = chance.choice(seeds)[chance.randint(0, 40) :]
-        elif octets:
-            octets[place % len(octets)] = chance.randrange(256)
-    return bytes(octets)
+    return fuzzing.mangled(chance.choice(seeds), WORDS, lambda: chance.choice(seeds), chance)
 
 
 def large(seeds: tuple[bytes, ...], chance: random.Random) -> bytes:
-    """Return a megabyte: something, then a stretch of seeds and words many times, then something."""
-    parts = [chance.choice((*WORDS, chance.choice(seeds))) for _ in range(chance.randint(1, 3))]
-    stretch = b"".join(parts) or b"a"
-    before, after = mangled(seeds, chance), mangled(seeds, chance)
-    room = max(0, LARGE - len(before) - len(after))
-    return (before + stretch * (room // len(stretch)) + after)[:LARGE]
+    """Return a megabyte that grew out of the seeds."""
+    return fuzzing.large(WORDS, lambda: mangled(seeds, chance), lambda: chance.choice(seeds), chance)
 
 
 def milliseconds(target: Target, octets: bytes) -> float:
@@ -73,13 +50,8 @@ def milliseconds(target: Target, octets: bytes) -> float:
     return (time.process_time() - begun) * 1000
 
 
-class Tally:
-    """What one run found: executions, the slowest one of each target, and what went wrong."""
-
-    def __init__(self) -> None:
-        self.executions = 0
-        self.slowest: dict[str, tuple[float, bytes]] = {}
-        self.wrong: list[str] = []
+class Tally(fuzzing.Tally):
+    """What one run found; see `fuzzing.Tally`."""
 
     def execute(self, target: Target, octets: bytes) -> None:
         """Read one input; remember an exception, and a time beyond the limit that repeats itself."""
@@ -92,15 +64,9 @@ class Tally:
         except Exception as error:
             self.wrong.append(f"{target.name}: {type(error).__name__}: {error}: {shown(octets)}")
             return
-        if took > self.slowest.get(target.name, (-1.0, b""))[0]:
-            self.slowest[target.name] = (took, octets)
+        self.note(target.name, octets, took)
         if took > limit:
             self.wrong.append(f"{target.name}: {took:.0f} ms for {len(octets)} octets: {shown(octets)}")
-
-
-def shown(octets: bytes) -> str:
-    """Return an input as an expression, shortened when it is long."""
-    return repr(octets) if len(octets) <= 400 else f"{octets[:300]!r} … {octets[-100:]!r}"
 
 
 def run(count: int, *, seed: int, only: frozenset[str] = frozenset(), larges: int | None = None) -> Tally:
@@ -109,8 +75,7 @@ def run(count: int, *, seed: int, only: frozenset[str] = frozenset(), larges: in
     tally = Tally()
     targets = [target for target in TARGETS if not only or target.name in only]
     for number in range(count):
-        if number and number % NEWS == 0:
-            print(f"{number} executions, {len(tally.wrong)} wrong", file=sys.stderr, flush=True)
+        tally.news(number)
         target = targets[number % len(targets)]
         tally.execute(target, mangled(target.seeds, chance))
     for target in targets:
@@ -119,24 +84,5 @@ def run(count: int, *, seed: int, only: frozenset[str] = frozenset(), larges: in
     return tally
 
 
-def main() -> int:
-    """Run, print what was slowest and what went wrong."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("count", nargs="?", type=int, default=20_000, help="small executions (default 20000)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="names of targets, with commas")
-    parser.add_argument("--large", type=int, default=None, help="large inputs for each target")
-    asked = parser.parse_args()
-    only = frozenset(name for name in asked.only.split(",") if name)
-    begun = time.perf_counter()
-    tally = run(asked.count, seed=asked.seed, only=only, larges=asked.large)
-    print(f"{tally.executions} executions in {time.perf_counter() - begun:.0f} s, seed {asked.seed}")
-    for name, (took, octets) in sorted(tally.slowest.items()):
-        print(f"{name:<14}{took:>8.1f} ms at worst, {len(octets)} octets: {octets[:60]!r}")
-    for line in tally.wrong[:20]:
-        print(f"WRONG {line}")
-    return 3 if tally.wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(fuzzing.main(run, "targets", __doc__ or ""))

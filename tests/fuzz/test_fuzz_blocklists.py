@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from pathlib import Path
 
@@ -11,13 +11,12 @@ import pytest
 
 @pytest.fixture(scope="module")
 def fuzz():
-    name = "fuzz_blocklists"
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[name]
+    """The fuzzer as its command loads it: from its own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent)
+        yield importlib.import_module("fuzz_blocklists")
+    for name in ("fuzz_blocklists", "fuzzing"):
+        del sys.modules[name]
 
 
 def test_no_parser_raises_anything_but_its_own_refusal(fuzz):

@@ -18,7 +18,7 @@ def fuzz():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(HERE)
         yield importlib.import_module("fuzz_signals")
-    for name in ("fuzz_signals", "signal_targets"):
+    for name in ("fuzz_signals", "signal_targets", "fuzzing"):
         del sys.modules[name]
 
 
