@@ -1,6 +1,7 @@
 """The numbered hard cases of rights and preferences, over the road: what was asked, what was kept, what is said."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from loopback import Project, Reply, Web, page, robots
@@ -353,7 +354,8 @@ def test_case_70_the_evidence_keeps_the_version_that_was_used_when_signals_chang
         basis = decode_basis(reader.document(asked.basis_sha256).body)
         (used,) = [one.evidence[0] for one in basis.verdicts if one.rule == "robots"]
         assert reader.document(used.sha256).body.decode() == old
-    said = project.sekisho("explain", "--log", "sqlite:///log.db", "--at", "2999-01-01", "--brief", url)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    said = project.sekisho("explain", "--log", "sqlite:///log.db", "--at", now, "--brief", url)
     assert "the replay says the same" in said.stdout, said.stdout + said.stderr
     again = project.crawl(url)
     assert again.reason(url) == "robots_disallow"
