@@ -13,6 +13,7 @@ from uuid import UUID  # noqa: TC003 - dataclass field
 from crawler.decisionlog import encoding
 from crawler.decisionlog.findings import Problem, SegmentReport
 from crawler.decisionlog.tree import CompactRange
+from crawler.decisionlog.uncollected import uncollected
 from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
 from crawler.decisionlog.verify_page import PageCheck, opens
 from crawler.decisionlog.verify_source import Contexts
@@ -128,7 +129,8 @@ class SegmentCheck:
         self._grow([], [])
         try:
             while len(self._requests) < claim.end:
-                self._check_page()
+                with uncollected():
+                    self._check_page()
                 if progress is not None:
                     progress(self._records)
         except _HoleError:

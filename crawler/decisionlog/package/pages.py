@@ -7,11 +7,10 @@ computed from URL and salt.
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from crawler.decisionlog.uncollected import uncollected
 from crawler.decisionlog.verify_source import OPENINGS_SQL, RECORD_COLUMNS
 
 if TYPE_CHECKING:
@@ -55,18 +54,6 @@ def _sql(names: tuple[str, ...], *, flagged: bool) -> str:
     )
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the collector of cycles from looking at every row: tuples of numbers and octets are in none."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
 class PageReader:
     """Reads the pages of segments; `committed` with commitments, `urls` with openings."""
 
@@ -81,7 +68,7 @@ class PageReader:
         """Yield the records of a segment up to index `end` (excluded)."""
         first = 0
         while first < end:
-            with _uncollected():
+            with uncollected():
                 page, after = self._page(number, first, end)
             if page is not None:
                 yield page
