@@ -19,7 +19,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +78,10 @@ def _run(title: str, command: list[str], plan: Plan) -> int:
         return 1
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: step.terminate())
-    code = step.wait()
+    # Not in one long wait: a signal that the system gives to the demo web's thread would be seen at its end.
+    while (code := step.poll()) is None:
+        with suppress(subprocess.TimeoutExpired):
+            step.wait(timeout=1)
     return code if code >= 0 else 128 - code
 
 
