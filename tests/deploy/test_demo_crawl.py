@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -91,6 +92,15 @@ def test_the_whole_command_succeeds_and_names_what_it_wrote(demo):
     assert {"sekisho.db", "access.jsonl"} <= written
     assert any(name.startswith("disclosure/") and name.endswith(".html") for name in written)
     assert "forbidden addresses asked for: 0 of" in result.stderr
+
+
+def test_what_readme_shows_of_it_is_what_it_says(demo):
+    _, result = demo
+    said = re.sub(r"(:\d+|Run \S+)", "", result.stdout + result.stderr)
+    shown = (ROOT / "README.md").read_text(encoding="utf-8").partition("## What one sees")[2].split("```")[1]
+    lines = [re.sub(r"(:\d+|Run \S+)", "", line) for line in shown.splitlines() if line.strip(" …")]
+    assert len(lines) > 10
+    assert [line for line in lines if line not in said] == []
 
 
 def test_the_server_received_no_forbidden_request_and_every_allowed_one(visits, expected):
