@@ -114,9 +114,10 @@ class SegmentStore:
         lock: SegmentLock | None = None
         try:
             custody = custody or Custody.of(store.file_of(path))
-            registry = recover_dead(connection, path, custody, now_us=opened_us)
+            recover_dead(connection, path, custody, now_us=opened_us)
             store.begin(connection)
-            registry = registry or RegistryStore.open(connection, custody, now_us=opened_us)
+            # Opened anew: only so are the others held off who would number a segment, until the commit.
+            registry = RegistryStore.open(connection, custody, now_us=opened_us)
             last = connection.execute(select(func.max(schema.segment.c.id))).scalar()
             number = (last or 0) + 1
             segment = encoding.derive_segment_uuid(

@@ -35,14 +35,11 @@ _R = schema.record.c
 _S = schema.segment.c
 
 
-def recover_dead(
-    connection: Connection, place: LogPlace, custody: Custody, *, now_us: int
-) -> RegistryStore | None:
+def recover_dead(connection: Connection, place: LogPlace, custody: Custody, *, now_us: int) -> None:
     """Seal what writers left that are gone, each segment in a transaction of its own.
 
-    Returns the registry, if it was needed. Raises LogError, IntegrityError and the database's errors.
+    Raises LogError, IntegrityError and the database's errors.
     """
-    registry: RegistryStore | None = None
     unsealed = select(_S.id).where(_S.sealed_us.is_(None)).order_by(_S.id)
     for number in connection.execute(unsealed).scalars().all():
         lock = take_lock(place, connection, number)
@@ -57,7 +54,7 @@ def recover_dead(
                 store.roll_back(connection)
                 continue
             write(connection, found)  # before the registry, for which others wait in PostgreSQL too
-            registry = registry or RegistryStore.open(connection, custody, now_us=now_us)
+            registry = RegistryStore.open(connection, custody, now_us=now_us)  # others wrote to it meanwhile
             event = Recovered(segment=row.uuid, size=tree.size, root=tree.root().hex())
             registry.append(event, now_us=now_us, segment_id=number)
             seal(connection, registry, row, found, tree, now_us=now_us, how="recovered")
@@ -66,7 +63,6 @@ def recover_dead(
             registry.publish()
         finally:
             lock.release(ended=True)
-    return registry
 
 
 def _is_sealed(connection: Connection, number: int) -> bool:
