@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
+from blocklists.durable import sync
 from crawler.decisionlog.package.layout import MANIFEST, SUMS, FilePart, PackageError
 
 if TYPE_CHECKING:
@@ -187,20 +188,12 @@ class PackageFolder:
             while self._closing:
                 self._closing.popleft().result()
             for folder, _, _ in os.walk(self._folder):
-                _sync(folder)
+                sync(folder)
             self._folder.chmod(0o755)
             if self.target.exists():
                 raise FileExistsError(f"{self.target} has come into being meanwhile")
             self._folder.rename(self.target)
-            _sync(self.target.parent)
+            sync(self.target.parent)
         except OSError as error:
             raise self._failed(error) from error
         self._done = True
-
-
-def _sync(folder: str | Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
