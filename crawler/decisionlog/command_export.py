@@ -16,9 +16,11 @@ from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.export import Exporter
 from crawler.decisionlog.location import log_url
 from crawler.decisionlog.package.layout import Encoding
+from crawler.decisionlog.package.plan import PackagePlan
+from crawler.decisionlog.package.readers import MOST, readers_here
 from crawler.decisionlog.package.record import record_export
 from crawler.decisionlog.package.verify import verify_package
-from crawler.decisionlog.package.write import PackagePlan, write_package
+from crawler.decisionlog.package.write import write_package
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.selection import add_selection, selection_of
 from policies.console import printable
@@ -61,6 +63,15 @@ def add_export(parser: argparse.ArgumentParser) -> None:
         help="let records verify without the URL files beside them (64 octets a record more)",
     )
     package.add_argument(
+        "--readers",
+        type=_count,
+        metavar="N",
+        help=(
+            "read a large log in so many processes at once, each of some 200 MB, for Parquet"
+            f" (default: as many as there are processors, {MOST} at most)"
+        ),
+    )
+    package.add_argument(
         "--no-record",
         dest="record",
         action="store_false",
@@ -73,7 +84,7 @@ def export(arguments: argparse.Namespace) -> int:
     """Do what was asked and return the exit code. Raises SekishoError."""
     if arguments.package is not None:
         return _package(arguments)
-    for option in ("segment", "with_commitments"):
+    for option in ("segment", "with_commitments", "readers"):
         if getattr(arguments, option):
             raise UsageError(f"--{option.replace('_', '-')} is for packages: add --package DIR")
     if not arguments.urls or not arguments.record:
@@ -118,6 +129,7 @@ def _package(arguments: argparse.Namespace) -> int:
             committed=arguments.with_commitments,
             runs=_runs(reader, arguments.run),
             segments=_segments(reader, arguments.segment),
+            readers=arguments.readers or readers_here(),
         )
         manifest = write_package(reader, target, plan, now_us=clock.now_us(), progress=_progress("exported"))
     _clear()
@@ -137,6 +149,14 @@ def _reread(target: Path) -> None:
             f"the package {target} was written, but does not verify: {report.findings[0].text};"
             " run `sekisho log verify` to see whether the log was changed"
         )
+
+
+def _count(text: str) -> int:
+    """Return how many processes a text asks for."""
+    count = int(text)
+    if not 1 <= count <= MOST:
+        raise ValueError
+    return count
 
 
 def _runs(reader: LogReader, names: list[str]) -> frozenset[str]:

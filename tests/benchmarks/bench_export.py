@@ -19,7 +19,8 @@ from pathlib import Path
 from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.package.layout import Encoding
 from crawler.decisionlog.package.verify import verify_package
-from crawler.decisionlog.package.write import PackagePlan, write_package
+from crawler.decisionlog.package.plan import PackagePlan
+from crawler.decisionlog.package.write import write_package
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.record import Document, Entry
 from crawler.decisionlog.writer import LogWriter

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.package import layout
@@ -19,7 +19,7 @@ from crawler.decisionlog.stored import unpack_body
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from crawler.decisionlog.package.folder import PackageFolder
@@ -44,15 +44,6 @@ class NeededDocuments:
 
     def __exit__(self, *_: object) -> None:
         self._database.close()
-
-    def add(self, records: Mapping[str, Sequence[Any]]) -> None:
-        """Note what the records of a page need."""
-        if self.all:
-            return
-        self.need(records["basis_sha256"])
-        if b"run" in records["stage"]:
-            pairs = zip(records["stage"], records["body_sha256"], strict=True)
-            self.need(body for stage, body in pairs if stage == b"run")
 
     def need(self, digests: Iterable[bytes | None]) -> None:
         """Note digests; None is none."""

@@ -7,7 +7,7 @@ no valid Unicode is given as hex in `url_octets` (or `parent_url_octets`) and is
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.package.layout import Encoding
@@ -23,19 +23,6 @@ TEXTS: Final = frozenset({
     "stage", "verdict", "reason", "kind", "method", "host", "domain", "media_type", "error",
 })  # fmt: skip
 _compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-
-
-class SegmentSink(Protocol):
-    """Takes the pages of one segment."""
-
-    def take(self, page: ExportPage) -> None:
-        """Write one page."""
-
-    def close(self) -> None:
-        """Write what is left."""
-
-    def abandon(self) -> None:
-        """Stop after a failure."""
 
 
 def line(members: dict[str, Any]) -> bytes:

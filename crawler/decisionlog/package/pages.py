@@ -45,6 +45,25 @@ class ExportPage:
         """How many records there are."""
         return len(self.records["idx"])
 
+    @property
+    def opened(self) -> int:
+        """How many URLs there are with their salt."""
+        return len(self.openings)
+
+    @property
+    def contexts(self) -> frozenset[int]:
+        """The numbers of their contexts."""
+        return frozenset(self.records["context_id"])
+
+    @property
+    def needs(self) -> frozenset[bytes]:
+        """The digests of documents that they need: their bases, and what is said of the run itself."""
+        needed = set(self.records["basis_sha256"])
+        if b"run" in self.records["stage"]:
+            pairs = zip(self.records["stage"], self.records["body_sha256"], strict=True)
+            needed.update(body for stage, body in pairs if stage == b"run")
+        return frozenset(needed - {None})
+
 
 def _sql(names: tuple[str, ...], *, flagged: bool) -> str:
     flag = f", {_IS_COMMITTED}" if flagged else ""
@@ -64,9 +83,12 @@ class PageReader:
         self._names = KEPT if committed else PLAIN
         self._sql = _sql(self._names, flagged=not committed)
 
-    def pages(self, number: int, end: int) -> Iterator[ExportPage]:
+    def parts(self, number: int, end: int) -> Iterator[ExportPage]:
         """Yield the records of a segment up to index `end` (excluded)."""
-        first = 0
+        return self.pages(number, 0, end)
+
+    def pages(self, number: int, first: int, end: int) -> Iterator[ExportPage]:
+        """Yield the records of a segment from index `first` to `end` (excluded)."""
         while first < end:
             with uncollected():
                 page, after = self._page(number, first, end)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from crawler.decisionlog.package.arrow import load_pyarrow
 from crawler.decisionlog.package.jsonl import DIGESTS, TEXTS
 from crawler.decisionlog.package.pages import KEPT, PLAIN
-from crawler.decisionlog.package.parquet import load_pyarrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

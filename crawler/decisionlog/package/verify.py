@@ -127,6 +127,7 @@ class _Verification:
         rows = anchors_of(self._folder, self._findings)
         self._attested = check_anchors(rows, roots, witnesses, self._findings)
         self._notes.extend(self._attested.notes)
+        self._unverifiable.extend(self._attested.unverifiable)
 
     def _registry(
         self,

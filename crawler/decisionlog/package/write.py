@@ -7,65 +7,36 @@ the log. A package is complete or not there (`folder`).
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog import schema, store
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.findings import Findings
 from crawler.decisionlog.package import layout
+from crawler.decisionlog.package.arrow import load_pyarrow
+from crawler.decisionlog.package.copying import Road, copying
 from crawler.decisionlog.package.documents import NeededDocuments, write_documents
 from crawler.decisionlog.package.folder import PackageFolder
-from crawler.decisionlog.package.jsonl import JsonlSink, SegmentSink, line
+from crawler.decisionlog.package.jsonl import line
 from crawler.decisionlog.package.layout import Counts, Encoding, Manifest, SegmentPart
-from crawler.decisionlog.package.pages import KEPT, PLAIN, PageReader
-from crawler.decisionlog.package.parquet import ParquetSink, load_pyarrow
 from crawler.decisionlog.package.readme import readme
 from crawler.decisionlog.tree import CompactRange
 from crawler.decisionlog.verify import read_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-    from uuid import UUID
 
+    from crawler.decisionlog.package.copying import Copy
+    from crawler.decisionlog.package.part import Part
+    from crawler.decisionlog.package.plan import PackagePlan
     from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.session import Session
     from crawler.decisionlog.verify_segment import SegmentClaim
 
 _PAGE: Final = 4000
 _SUM_COLUMNS: Final = tuple(column.name for column in schema.rollup.columns if column.name != "segment_id")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackagePlan:
-    """What to export, and how. Without `runs` and `segments`, every segment.
-
-    `committed` puts the commitments to URLs into the records, so that these verify without the URLs beside
-    them, for 64 octets a record more; JSON lines and packages without URLs always have them.
-    """
-
-    encoding: Encoding = Encoding.PARQUET
-    urls: bool = True
-    committed: bool = False
-    runs: frozenset[str] = frozenset()
-    segments: frozenset[UUID] = frozenset()
-
-    @property
-    def whole(self) -> bool:
-        """Whether every segment is meant."""
-        return not self.runs and not self.segments
-
-    @property
-    def keeps_commitments(self) -> bool:
-        """Whether the records carry their commitments."""
-        return self.committed or not self.urls or self.encoding is Encoding.JSONL
-
-    def wants(self, claim: SegmentClaim) -> bool:
-        """Whether the segment is to be exported."""
-        return self.whole or claim.uuid in self.segments or claim.run.decode("utf-8", "replace") in self.runs
 
 
 def write_package(
@@ -100,13 +71,14 @@ class _Export:
         self._folder = folder
         self._plan = plan
         self._registry = reader.format != schema.FORMAT_1
-        self._pages = PageReader(session, committed=plan.keeps_commitments, urls=plan.urls)
+        self._progress: Callable[[int], None] | None = None
         self._needed: NeededDocuments | None = None
         self._contexts: set[int] = set()
         self._done = 0
 
     def run(self, now_us: int, progress: Callable[[int], None] | None) -> Manifest:
         """Write everything."""
+        self._progress = progress
         findings = Findings()
         claims, size = read_claims(self._session, findings)
         if findings.total:
@@ -118,7 +90,9 @@ class _Export:
         pruned = self._pruned()
         with NeededDocuments(all_of_them=self._plan.whole) as needed:
             self._needed = needed
-            parts = [self._segment(claim, claim.number in pruned, progress) for claim in chosen]
+            road = Road(self._session, self._reader.path, self._folder, self._plan, self._note)
+            with copying(road, [claim for claim in chosen if claim.number not in pruned]) as copy:
+                parts = [self._segment(claim, claim.number in pruned, copy) for claim in chosen]
             self._rows_of(chosen)
             contexts = self._write_contexts(needed)
             documents = write_documents(self._session, self._folder, needed)
@@ -165,22 +139,11 @@ class _Export:
             return set()
         return {number for (number,) in self._session.execute("SELECT segment_id FROM pruning").fetchall()}
 
-    def _segment(
-        self, claim: SegmentClaim, pruned: bool, progress: Callable[[int], None] | None
-    ) -> SegmentPart:
+    def _segment(self, claim: SegmentClaim, pruned: bool, copy: Copy) -> SegmentPart:
         suffix = self._plan.encoding.suffix
         records = layout.segment_file("records", claim.number, claim.uuid, suffix)
         urls = layout.segment_file("urls", claim.number, claim.uuid, suffix) if self._plan.urls else None
-        openings = 0
-        if not pruned:
-            with self._sink(records, urls) as sink:
-                for page in self._pages.pages(claim.number, claim.end):
-                    sink.take(page)
-                    openings += len(page.openings)
-                    self._note(page.records)
-                    self._done += page.size
-                    if progress is not None:
-                        progress(self._done)
+        openings = 0 if pruned else copy(claim, records, urls)
         return SegmentPart(
             number=claim.number,
             segment=str(claim.uuid),
@@ -196,31 +159,14 @@ class _Export:
             sums=self._sums(claim) if self._registry else None,
         )
 
-    @contextmanager
-    def _sink(self, records: str, urls: str | None) -> Iterator[SegmentSink]:
-        plan, folder = self._plan, self._folder
-        with ExitStack() as stack:
-            sink: SegmentSink
-            if plan.encoding is Encoding.JSONL:
-                zipped = stack.enter_context(folder.gzipped(records))
-                sink = JsonlSink(zipped, None if urls is None else stack.enter_context(folder.gzipped(urls)))
-            else:
-                file = stack.enter_context(folder.file(records))
-                beside = None if urls is None else stack.enter_context(folder.file(urls))
-                names = KEPT if plan.keeps_commitments else PLAIN
-                sink = ParquetSink(file, beside, names, withheld=not plan.keeps_commitments)
-            try:
-                yield sink
-            except BaseException:
-                sink.abandon()
-                raise
-            sink.close()
-
-    def _note(self, records: Mapping[str, Sequence[Any]]) -> None:
-        """Remember which contexts and documents the records need."""
-        self._contexts.update(records["context_id"])
+    def _note(self, part: Part) -> None:
+        """Remember which contexts and documents the records need, and say how far it has come."""
+        self._contexts.update(part.contexts)
         if self._needed is not None:
-            self._needed.add(records)
+            self._needed.need(part.needs)
+        self._done += part.size
+        if self._progress is not None:
+            self._progress(self._done)
 
     def _root(self, claim: SegmentClaim) -> bytes:
         """Return the root at the size that is exported: the seal's, the newest head's, or a computed one."""

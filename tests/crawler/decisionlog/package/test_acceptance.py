@@ -14,7 +14,8 @@ import pytest
 from blocklists.errors import ExitCode
 from crawler.decisionlog.package.layout import Encoding
 from crawler.decisionlog.package.verify import verify_package
-from crawler.decisionlog.package.write import PackagePlan, write_package
+from crawler.decisionlog.package.plan import PackagePlan
+from crawler.decisionlog.package.write import write_package
 from crawler.decisionlog.reader import LogReader
 
 BENCH = Path(__file__).resolve().parents[3] / "benchmarks" / "bench_export.py"
@@ -128,7 +129,7 @@ def test_exporting_and_verifying_take_no_more_memory_for_a_log_ten_times_as_larg
             f"spec = importlib.util.spec_from_file_location('bench', {str(BENCH)!r})\n"
             "bench = importlib.util.module_from_spec(spec); spec.loader.exec_module(bench)\n"
             "from pathlib import Path\n"
-            "from crawler.decisionlog.package.write import PackagePlan\n"
+            "from crawler.decisionlog.package.plan import PackagePlan\n"
             f"folder = Path({str(tmp_path)!r})\n"
             f"bench.measure('sqlite:///' + str(folder / 'log-{records}.db'), folder / 'package-{records}', PackagePlan())\n"
             "print(bench.peak_mib())\n"
