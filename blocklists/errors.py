@@ -6,7 +6,8 @@ It stands in the lowest package so that every other package can extend it; nothi
     ├── blocklists.errors.ListError   exit 5  a list or its manifest cannot be trusted
     ├── policies: AgentError          exit 5  an agent file is missing or invalid
     ├── crawler.decisionlog: LogError exit 5  the log cannot be opened or written
-    │   └── IntegrityError            exit 4  the log was changed, or something is missing
+    │   ├── IntegrityError            exit 4  the log was changed, or something is missing
+    │   └── UnverifiableError         exit 6  a signature cannot be verified on this machine
     └── UsageError                    exit 2  the command line asks for something that does not exist
 
 Exit codes are those of every `sekisho` command: 0 done, 1 unexpected failure, 2 usage or missing extra,

@@ -118,7 +118,11 @@ def ask_authority(url: str, note: Note, roots: Sequence[Certificate], *, made_us
 def ask_witness(
     url: str, key: VerifierKey, note: Note, leaves: Sequence[bytes], *, old_size: int
 ) -> Attested:
-    """Return the cosignature of the note by the witness with this submission prefix. Raises LogError."""
+    """Return the cosignature of the note by the witness with this submission prefix.
+
+    Raises LogError, and before anything is sent UnverifiableError when its answer could not be verified here.
+    """
+    witness.check_support(key)
     address = f"{url.rstrip('/')}/add-checkpoint"
     size = parse_checkpoint(note).size
     for _ in range(2):

@@ -123,7 +123,7 @@ def _add_reading(commands: Actions, log: _Parser) -> None:
         action="append",
         default=[],
         metavar="VKEY",
-        help="the key of a witness that you trust",
+        help="the key of a witness that you trust, or a file with it",
     )
     _add_format(verify)
     verify.set_defaults(handler=_verify)
@@ -209,7 +209,7 @@ def _add_anchoring(commands: Actions, log: _Parser) -> None:
         nargs=2,
         default=[],
         metavar=("URL", "VKEY"),
-        help="a C2SP witness: its submission prefix and its verifier key",
+        help="a C2SP witness: its submission prefix and its verifier key, or a file with it",
     )
     anchored.set_defaults(handler=anchor)
 
@@ -291,7 +291,7 @@ def _progress() -> Callable[[int], None]:
 def _verify(arguments: argparse.Namespace) -> int:
     known = command_keys.known_checkpoints(arguments.known_checkpoint)
     trusted = command_keys.trusted_keys(arguments.key)
-    witnesses = command_keys.trusted_keys(arguments.witness_key)
+    witnesses = command_keys.witness_keys(arguments.witness_key)
     roots = load_roots(Path(arguments.tsa_roots)) if arguments.tsa_roots else []
     watched = sys.stderr.isatty()
     progress = _progress() if watched else None

@@ -15,7 +15,14 @@ from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.keys import load_or_create_key
 from crawler.decisionlog.location import custody_of, log_url
-from crawler.decisionlog.notes import NoteError, parse_checkpoint, parse_note, parse_vkey, verifier_key
+from crawler.decisionlog.notes import (
+    COSIGNATURES,
+    NoteError,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+    verifier_key,
+)
 from crawler.decisionlog.registry import KeyAdded, KeyRetired
 from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.retention.acts import Actor
@@ -43,7 +50,7 @@ def known_checkpoints(files: Sequence[str]) -> list[KnownCheckpoint]:
     return found
 
 
-def trusted_keys(texts: Sequence[str]) -> list[VerifierKey]:
+def trusted_keys(texts: Sequence[str], *, option: str = "--key") -> list[VerifierKey]:
     """Return verifier keys, each given as its text or the name of a file with it. Raises UsageError."""
     found = []
     for text in texts:
@@ -51,7 +58,19 @@ def trusted_keys(texts: Sequence[str]) -> list[VerifierKey]:
             path = Path(text)
             found.append(parse_vkey(path.read_text("utf-8") if "+" not in text and path.is_file() else text))
         except (OSError, UnicodeError, NoteError) as error:
-            raise UsageError(f"--key {text[:120]}: {error}") from error
+            raise UsageError(f"{option} {text[:120]}: {error}") from error
+    return found
+
+
+def witness_keys(texts: Sequence[str], *, option: str = "--witness-key") -> list[VerifierKey]:
+    """Return the keys of witnesses, given as those of logs are. Raises UsageError, also for a log's key."""
+    found = trusted_keys(texts, option=option)
+    for key in found:
+        if key.type not in COSIGNATURES:
+            raise UsageError(
+                f"{option} {key.short} is no key of a witness: type 0x04 or 0x06 is needed, this is"
+                f" 0x{key.type:02x}"
+            )
     return found
 
 

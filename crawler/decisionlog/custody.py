@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from blocklists.durable import sync
 from crawler.decisionlog.errors import IntegrityError, LogError
-from crawler.decisionlog.notes import Note, NoteError, parse_checkpoint, parse_note
+from crawler.decisionlog.notes import LONGEST_NOTE, Note, NoteError, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 KEY_SETTING: Final = "SEKISHO_LOG_KEY_FILE"
 CHECKPOINT_SETTING: Final = "SEKISHO_LOG_CHECKPOINT_FILE"
 ORIGIN_SETTING: Final = "SEKISHO_LOG_ORIGIN"
-_LIMIT: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ class CheckpointFile:
         """Return the note in the file, unverified; None without a file. Raises LogError."""
         try:
             with self.path.open("rb") as file:
-                octets = file.read(_LIMIT + 1)
+                octets = file.read(LONGEST_NOTE + 1)
         except FileNotFoundError:
             return None
         except OSError as error:

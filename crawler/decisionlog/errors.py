@@ -23,3 +23,9 @@ class IntegrityError(LogError):
     """The log was changed after it was written, or a part of it is missing (exit 4)."""
 
     exit_code = ExitCode.TAMPERED
+
+
+class UnverifiableError(LogError):
+    """A signature can be verified on another machine and not on this one: neither good nor wrong (exit 6)."""
+
+    exit_code = ExitCode.UNVERIFIABLE

@@ -3,8 +3,8 @@ https://c2sp.org/tlog-checkpoint).
 
 Text, an empty line, then one signature a line. Signatures of unknown keys are ignored; one of a known key
 that fails rejects the whole note; a note without any signature of a known key is rejected.
-Types: 0x01 Ed25519 (RFC 8032) to sign and verify, 0x04 timestamped Ed25519 cosignatures to verify.
-Pure; keys arrive as arguments.
+Types: 0x01 Ed25519 (RFC 8032) to sign and verify; to verify, the timestamped cosignatures 0x04 (Ed25519) and
+0x06 (ML-DSA-44, `cosignatures`). Pure; keys arrive as arguments.
 """  # noqa: D205 - the second specification belongs to the first line
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from crawler.decisionlog import cosignatures
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,12 +28,21 @@ if TYPE_CHECKING:
 
 ED25519: Final = 0x01
 COSIGNATURE: Final = 0x04
-_KEY_SIZE: Final = 32
-_SIGNATURE_SIZE: Final = 64
+MLDSA44_COSIGNATURE: Final = 0x06
+COSIGNATURES: Final = frozenset({COSIGNATURE, MLDSA44_COSIGNATURE})  # the types of witnesses
+# Octets of a key, and of a signature without its time.
+_SIZES: Final = {
+    ED25519: (32, 64),
+    COSIGNATURE: (32, 64),
+    MLDSA44_COSIGNATURE: (cosignatures.MLDSA44_KEY, cosignatures.MLDSA44_SIGNATURE),
+}
 _STAMP_SIZE: Final = 8
 _KEY_ID: Final = 4
 _HASH: Final = 32
-_LIMIT: Final = 64 * 1024  # octets of a note; ours have about 250, witnesses add about 120 each
+# Octets of a note. Ours have about 250; a cosignature adds about 120, one of ML-DSA-44 3,300, and there are
+# post-quantum signatures of twice that: as many of these as signatures are read.
+LONGEST_NOTE: Final = 512 * 1024
+_LONGEST_TEXT: Final = 64 * 1024  # characters of it that are signed
 _SIGNATURES: Final = 64
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
@@ -44,7 +55,7 @@ class NoteError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierKey:
-    """A public key with its name: `type` is that of its signatures, `key` its 32 octets."""
+    """A public key with its name: `type` is that of its signatures, `key` its octets."""
 
     name: str
     type: int
@@ -57,7 +68,12 @@ class VerifierKey:
 
     def __str__(self) -> str:
         encoded = base64.b64encode(bytes((self.type,)) + self.key).decode()
-        return f"{self.name}+{self.id.hex()}+{encoded}"
+        return f"{self.short}+{encoded}"
+
+    @property
+    def short(self) -> str:
+        """Name and ID, for people: a key of ML-DSA-44 has 1,750 letters."""
+        return f"{self.name}+{self.id.hex()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +145,12 @@ def parse_vkey(text: str) -> VerifierKey:
         raise NoteError(f"{text.strip()[:120]!r} is no verifier key: write NAME+HEXID+BASE64")
     name, hexid, encoded = parts
     octets = _decoded(encoded, "the key of a verifier key")
-    if len(octets) != _KEY_SIZE + 1 or octets[0] not in {ED25519, COSIGNATURE}:
-        raise NoteError(f"the key of {name[:80]!r} is no Ed25519 key")
-    key = VerifierKey(name=checked_name(name), type=octets[0], key=octets[1:])
+    kind = octets[0] if octets else None
+    if kind not in _SIZES or len(octets) != _SIZES[kind][0] + 1:
+        raise NoteError(f"the key of {name[:80]!r} is no Ed25519 key, and none of ML-DSA-44")
+    if kind == MLDSA44_COSIGNATURE and len(name.encode()) > cosignatures.LONGEST_NAME:
+        raise NoteError(f"{name[:80]!r} is too long a name for a cosigner: it has more than 255 octets")
+    key = VerifierKey(name=checked_name(name), type=kind, key=octets[1:])
     if key.id.hex() != hexid:
         raise NoteError(f"the ID of the key {name!r} is {key.id.hex()}, not {hexid[:16]}: it was mistyped")
     return key
@@ -151,7 +170,7 @@ def sign(text: str, name: str, private: Ed25519PrivateKey) -> Note:
 
 def parse_note(octets: bytes) -> Note:
     """Return a note's text and signatures, unverified. Raises NoteError."""
-    if len(octets) > _LIMIT:
+    if len(octets) > LONGEST_NOTE:
         raise NoteError(f"a note of {len(octets):,} octets is too long")
     try:
         whole = octets.decode()
@@ -162,6 +181,8 @@ def parse_note(octets: bytes) -> Note:
     cut = whole.rfind("\n\n")
     if cut < 1 or not whole.endswith("\n"):
         raise NoteError("a note has a text, an empty line, and signatures, each line with its end")
+    if cut > _LONGEST_TEXT:
+        raise NoteError(f"a note whose text has {cut:,} characters is too long")
     lines = whole[cut + 2 :].removesuffix("\n").split("\n")
     if len(lines) > _SIGNATURES:
         raise NoteError(f"a note with {len(lines)} signatures is not read")
@@ -178,24 +199,35 @@ def _signature(line: str) -> Signature:
     return Signature(name=checked_name(name), id=octets[:_KEY_ID], octets=octets[_KEY_ID:])
 
 
-def _verifies(text: str, signature: Signature, key: VerifierKey) -> bool:
-    octets, message = signature.octets, text.encode()
-    if key.type == COSIGNATURE:
-        if len(octets) != _STAMP_SIZE + _SIGNATURE_SIZE:
-            return False
-        stamp = int.from_bytes(octets[:_STAMP_SIZE], "big")
-        message = f"cosignature/v1\ntime {stamp}\n".encode() + message
-        octets = octets[_STAMP_SIZE:]
+def _verifies(note: Note, signature: Signature, key: VerifierKey) -> bool:
+    octets, stamp = signature.octets, None
+    if key.type in COSIGNATURES:
+        stamp, octets = int.from_bytes(octets[:_STAMP_SIZE], "big"), octets[_STAMP_SIZE:]
+    if len(octets) != _SIZES[key.type][1] or (stamp is not None and stamp > cosignatures.LATEST):
+        return False
     try:
+        if key.type == MLDSA44_COSIGNATURE:
+            return cosignatures.verifies(key.key, octets, _subtree(note, key, stamp or 0))
+        message = note.text.encode()
+        if stamp is not None:
+            message = f"cosignature/v1\ntime {stamp}\n".encode() + message
         Ed25519PublicKey.from_public_bytes(key.key).verify(octets, message)
     except (InvalidSignature, ValueError):
         return False
     return True
 
 
+def _subtree(note: Note, key: VerifierKey, time_s: int) -> bytes:
+    """Return what a type 0x06 cosignature of the checkpoint signs. Raises ValueError where it can be none."""
+    head = parse_checkpoint(note)  # strict: it refuses what this type does not sign, extension lines
+    return cosignatures.subtree_message(
+        cosigner=key.name, time_s=time_s, origin=head.origin, end=head.size, root=head.root
+    )
+
+
 def cosigned_at(signature: Signature) -> int:
-    """Return the time of a cosignature (type 0x04), POSIX seconds. Raises NoteError."""
-    if len(signature.octets) != _STAMP_SIZE + _SIGNATURE_SIZE:
+    """Return the time of a cosignature (types 0x04, 0x06), POSIX seconds. Raises NoteError."""
+    if len(signature.octets) - _STAMP_SIZE not in {_SIZES[kind][1] for kind in COSIGNATURES}:
         raise NoteError(f"the cosignature of {signature.name!r} does not have the length of one")
     return int.from_bytes(signature.octets[:_STAMP_SIZE], "big")
 
@@ -203,7 +235,8 @@ def cosigned_at(signature: Signature) -> int:
 def signers(note: Note, known: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]:
     """Return the known keys that signed the note.
 
-    Raises NoteError when a signature of a known key fails, or no known key signed.
+    Raises NoteError when a signature of a known key fails, or no known key signed; UnverifiableError when
+    one of a known key cannot be verified on this machine.
     """
     keys = {(key.name, key.id): key for key in known}
     found: list[VerifierKey] = []
@@ -211,7 +244,7 @@ def signers(note: Note, known: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]
         key = keys.get((signature.name, signature.id))
         if key is None:
             continue
-        if not _verifies(note.text, signature, key):
+        if not _verifies(note, signature, key):
             raise NoteError(f"the signature of {key.name!r} ({key.id.hex()}) is wrong")
         found.append(key)
     if not found:

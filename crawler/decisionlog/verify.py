@@ -222,6 +222,7 @@ class _Verification:
             return
         self._attested = check_anchors(anchors_of(self._reader), roots, witnesses, self._findings)
         self._notes.extend(self._attested.notes)
+        self._unverifiable.extend(self._attested.unverifiable)
 
     def _say_what_is_proved(self) -> None:
         state = self._state

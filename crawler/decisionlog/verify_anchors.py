@@ -1,7 +1,8 @@
 """Checks what others attested of a log's checkpoints: timestamps, cosignatures of witnesses. Asks nobody.
 
 The same checks for a log and for a package exported from it. An attestation says something only to those who
-trust whoever made it: without a root certificate or the witness's key it is counted, and not checked.
+trust whoever made it: without a root certificate or the witness's key it is counted, and not checked. What
+has its key and cannot be checked on this machine is counted so too, and said to be unverifiable.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sqlalchemy import select
 
 from crawler.decisionlog import schema, timestamps, witness
 from crawler.decisionlog.anchors import COSIGNATURE, RFC3161, Attested
-from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.errors import LogError, UnverifiableError
 from crawler.decisionlog.export import rfc3339
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.notes import NoteError, parse_note
@@ -42,10 +43,16 @@ class AnchorRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """How many attestations held, how many could not be checked here, and the newest that held."""
+    """How many attestations held, how many were not checked, and the newest that held.
+
+    `unchecked` are all that were not, also for want of a key; `beyond` are those among them whose key was
+    given and whose signatures cannot be verified on this machine, and `why` says why.
+    """
 
     held: int = 0
     unchecked: int = 0
+    beyond: int = 0
+    why: str = ""
     newest: Attested | None = None
 
     @property
@@ -53,13 +60,25 @@ class Checked:
         """What to tell of it."""
         if self.newest is not None:
             yield (
-                f"{self.held} attestations by others hold; the newest, by {self.newest.name}, is of"
+                f"{self.held} attestations by others hold; the newest, by {_shown(self.newest)}, is of"
                 f" {self.newest.size} entries of the registry at {rfc3339(self.newest.time_us)}"
             )
-        if self.unchecked:
+        if self.unchecked > self.beyond:
             yield (
-                f"{self.unchecked} attestations by others were not checked: give --tsa-roots or --witness-key"
+                f"{self.unchecked - self.beyond} attestations by others were not checked: give --tsa-roots"
+                " or --witness-key"
             )
+
+    @property
+    def unverifiable(self) -> Iterator[str]:
+        """What was to be checked, and cannot be here."""
+        if self.beyond:
+            yield f"{self.beyond} attestations by others were not checked: {self.why}"
+
+
+def _shown(attested: Attested) -> str:
+    """Return the name of an authority, or name and ID of a witness's key: whole it may fill a screen."""
+    return attested.name if attested.kind == RFC3161 else "+".join(attested.name.split("+", 2)[:2])
 
 
 def anchors_of(reader: LogReader) -> Iterator[AnchorRow]:
@@ -87,7 +106,7 @@ def check_anchors(
     def find(text: str) -> None:
         findings.add(Problem.ANCHOR_WRONG, text)
 
-    held, unchecked, newest = 0, 0, None
+    held, unchecked, beyond, why, newest = 0, 0, 0, "", None
     keys = {str(key): key for key in witnesses}
     for expected, row in enumerate(rows, 1):
         if row.number != expected:
@@ -100,6 +119,9 @@ def check_anchors(
             continue
         try:
             time_us = _time_of(row, row.note, roots, keys.get(row.name))
+        except UnverifiableError as error:
+            unchecked, beyond, why = unchecked + 1, beyond + 1, str(error)
+            continue
         except (LogError, NoteError, ValueError, TypeError, AttributeError) as error:
             find(f"attestation {row.number} of the checkpoint of size {row.size} is wrong: {error}")
             continue
@@ -108,11 +130,11 @@ def check_anchors(
             continue
         held += 1
         newest = Attested(kind=row.kind, name=row.name, size=row.size, time_us=time_us, body=row.body)
-    return Checked(held=held, unchecked=unchecked, newest=newest)
+    return Checked(held=held, unchecked=unchecked, beyond=beyond, why=why, newest=newest)
 
 
 def _time_of(row: AnchorRow, note: str, roots: Sequence[Certificate], key: VerifierKey | None) -> int:
-    """Return the time of an attestation that holds. Raises LogError, NoteError."""
+    """Return the time of an attestation that holds. Raises LogError (UnverifiableError), NoteError."""
     if row.kind == RFC3161:
         return timestamps.check(bytes(row.body), note.encode(), roots, not_before_us=row.made_us)
     if row.kind == COSIGNATURE and key is not None:

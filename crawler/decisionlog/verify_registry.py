@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.notes import (
+    ED25519,
     Checkpoint,
     NoteError,
     VerifierKey,
@@ -212,6 +213,12 @@ class RegistryCheck:
         except NoteError as error:
             self._find(
                 Problem.REGISTRY_CHANGED, f"entry {idx} of the registry names a key that is none: {error}"
+            )
+            return
+        if key.type != ED25519:
+            self._find(
+                Problem.REGISTRY_CHANGED,
+                f"entry {idx} of the registry names a key of type 0x{key.type:02x}, which signs no log",
             )
             return
         if isinstance(event, KeyRetired):
