@@ -6,6 +6,7 @@ of the log, unless `--no-record` says that the log is only a copy.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,6 @@ from crawler.decisionlog.selection import add_selection, selection_of
 from policies.console import printable
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
     from uuid import UUID
 
@@ -153,10 +153,9 @@ def _reread(target: Path) -> None:
 
 def _count(text: str) -> int:
     """Return how many processes a text asks for."""
-    count = int(text)
-    if not 1 <= count <= MOST:
-        raise ValueError
-    return count
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MOST}")
+    return int(text)
 
 
 def _runs(reader: LogReader, names: list[str]) -> frozenset[str]:

@@ -64,12 +64,15 @@ class _Reader:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter and code of ours
                 [sys.executable, "-P", "-c", code], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
             )
-        self._line.send(task)
+        self._say(task)
+
+    def _say(self, what: object) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # `answer` says it better
+            self._line.send(what)
 
     def ask(self, number: int, first: int, end: int) -> None:
         """Ask for a chunk."""
-        with suppress(BrokenPipeError, ConnectionResetError):  # `answer` says it better
-            self._line.send((number, first, end))
+        self._say((number, first, end))
 
     def answer(self) -> Chunk:
         """Return the chunk that was asked for first. Raises LogError."""

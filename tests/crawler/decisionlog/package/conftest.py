@@ -12,8 +12,8 @@ import pytest
 
 from crawler.decisionlog.package import layout
 from crawler.decisionlog.package.layout import Encoding
-from crawler.decisionlog.package.verify import verify_package
 from crawler.decisionlog.package.plan import PackagePlan
+from crawler.decisionlog.package.verify import verify_package
 from crawler.decisionlog.package.write import write_package
 from crawler.decisionlog.registry_state import KnownCheckpoint
 

@@ -13,8 +13,8 @@ import pytest
 
 from blocklists.errors import ExitCode
 from crawler.decisionlog.package.layout import Encoding
-from crawler.decisionlog.package.verify import verify_package
 from crawler.decisionlog.package.plan import PackagePlan
+from crawler.decisionlog.package.verify import verify_package
 from crawler.decisionlog.package.write import write_package
 from crawler.decisionlog.reader import LogReader
 
