@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -143,13 +144,13 @@ def test_exporting_and_verifying_take_no_more_memory_for_a_log_ten_times_as_larg
 @pytest.mark.long
 def test_check_24_ten_million_records_are_exported_within_the_gates(bench, tmp_path):
     url = bench.write_log(tmp_path / "log.db", 10_000_000)
-    rate, octets, verified = bench.measure(url, tmp_path / "package", PackagePlan())
-    print(
-        f"{rate:,.0f} records/s, {octets:.1f} octets each, {verified:,.0f} verified/s, {bench.peak_mib():.0f} MiB"
-    )
+    as_the_command_does = PackagePlan(readers=bench.readers_here())
+    rate, octets, verified = bench.measure(url, tmp_path / "package", as_the_command_does)
+    peaks = [bench.peak_mib(), bench.peak_mib(resource.RUSAGE_CHILDREN)]
+    print(f"{rate:,.0f} records/s, {octets:.1f} octets each, {verified:,.0f} verified/s, {peaks} MiB")
     assert octets <= bench.OCTETS_GATE
     assert rate >= bench.RATE_GATE
-    assert bench.peak_mib() < 1024
+    assert max(peaks) < 1024
 
 
 def test_an_export_is_on_the_record_of_its_log_and_the_log_stays_intact(
