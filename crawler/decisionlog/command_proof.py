@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from blocklists.errors import ExitCode, UsageError
 from crawler.decisionlog.command_keys import trusted_keys
 from crawler.decisionlog.export import rfc3339
-from crawler.decisionlog.proof import ProofError, Proved, check
+from crawler.decisionlog.proof import LIMIT, ProofError, Proved, check
 from crawler.decisionlog.prove import prove_host, prove_record
 from crawler.decisionlog.show import find_record, find_segment
 from policies.console import OutputFormat, as_json, printable
@@ -53,7 +53,8 @@ def check_proof(arguments: argparse.Namespace) -> int:
     """Check a proof against the given keys, say what it proves, and return 0, or 4 when it proves nothing."""
     keys = trusted_keys(arguments.key)
     try:
-        octets = Path(arguments.file).read_bytes()
+        with Path(arguments.file).open("rb") as file:
+            octets = file.read(LIMIT + 1)  # what is longer is no proof, and need not be read to the end
     except OSError as error:
         raise UsageError(f"{arguments.file} cannot be read: {error.strerror or error}") from error
     try:

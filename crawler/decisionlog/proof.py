@@ -19,11 +19,12 @@ from hashlib import sha256
 from struct import unpack
 from typing import TYPE_CHECKING, Final, TypedDict
 
+from blocklists.host import canonical_host
 from crawler.decisionlog import encoding
 from crawler.decisionlog.notes import NoteError, VerifierKey, parse_checkpoint, parse_note, signers
 from crawler.decisionlog.registry import SegmentHeaded, SegmentSealed, decode
 from crawler.decisionlog.rollup import LABEL as ROLLUP_LABEL
-from crawler.decisionlog.rollup import host_of
+from crawler.decisionlog.rollup import host_key, host_of
 from crawler.decisionlog.tree import EMPTY_ROOT, verify_inclusion
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 RECORD_PROOF: Final = "sekisho.record-proof/1"
 HOST_PROOF: Final = "sekisho.host-proof/1"
 TLOG_PROOF: Final = "c2sp.org/tlog-proof@v1"
-_LIMIT: Final = 4 * 1024 * 1024
+LIMIT: Final = 4 * 1024 * 1024  # octets of a proof
 _PATH: Final = 64  # hashes: more than any tree has levels
 _NEIGHBOURS: Final = 2
 _TAG_INT, _TAG_TEXT, _TAG_OCTETS = 1, 2, 3
@@ -144,8 +145,8 @@ def _anchored(anchored: Anchored) -> dict[str, object]:
 
 def check(octets: bytes, keys: Iterable[VerifierKey]) -> Proved:
     """Return what a proof proves, given the keys that the reader trusts. Raises ProofError."""
-    if len(octets) > _LIMIT:
-        raise ProofError(f"a proof of {len(octets):,} octets is too long")
+    if len(octets) > LIMIT:
+        raise ProofError(f"a proof has at most {LIMIT:,} octets, this has more")
     try:
         proof = json.loads(octets)
         schema = proof["schema"]
@@ -184,6 +185,10 @@ def _check_host(proof: Mapping[str, object], keys: Iterable[VerifierKey]) -> Pro
         raise ProofError("the segment is not sealed: it has no sums by host")
     if not isinstance(key, str) or not isinstance(rows, list):
         raise ProofError("its host_key or rows are missing")
+    host = host_of(key)
+    if canonical_host(host) != host or host_key(host) != key:
+        # "org.example" or "org.Example." stand in no segment, and would be read as example.org, which may.
+        raise ProofError(f"its host_key {key[:80]!r} is not how a host is written in the sums by host")
     found = []
     for row in rows:
         step, body = _parsed_step(row), row["body"].encode()
@@ -192,7 +197,7 @@ def _check_host(proof: Mapping[str, object], keys: Iterable[VerifierKey]) -> Pro
         leaf = sha256(b"\x00" + ROLLUP_LABEL + body).digest()
         _included(leaf, step, bytes.fromhex(event.rollup_root), "the sum", "the segment's sums")
         found.append((step.index, json.loads(body)))
-    about = f"{host_of(key)} in segment {event.segment}"
+    about = f"{host} in segment {event.segment}"
     if len(found) == 1 and found[0][1]["host_key"] == key:
         fields = tuple((name, _shown(value)) for name, value in found[0][1].items())
         return Proved(about=about, present=True, fields=fields, **anchor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -131,6 +132,35 @@ def test_proofs_of_two_places_cannot_be_mixed(proved):
         check(octets({**absent, "host_key": present["host_key"], "rows": []}), keys)
     with pytest.raises(ProofError):
         check(octets({**present, "host_key": "zzz.", "rows": []}), keys)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "example.a",
+        "EXAMPLE.A.",
+        "example.A.",
+        "example..a.",
+        "example.a..",
+        "[example.a].",
+        ".",
+        "",
+        "[192.0.2.1",
+    ],
+)
+def test_no_other_way_to_write_a_host_that_is_there_proves_its_absence(proved, key):
+    """Between honest neighbours stand many texts that are no host key, and one of them reads as the host."""
+    _, keys, _, hosts = proved
+    for proof in hosts.values():
+        with pytest.raises(ProofError):
+            check(octets({**proof, "host_key": key}), keys)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no endless file here")
+def test_a_file_that_never_ends_is_no_proof_and_is_not_read_to_its_end(proved, capsys):
+    _, keys, _, _ = proved
+    assert main(["log", "check", "/dev/zero", "--key", str(keys[0])]) == 4
+    assert "has at most" in capsys.readouterr().err
 
 
 def test_a_proof_needs_the_right_key(proved):
