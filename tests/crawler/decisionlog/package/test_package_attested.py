@@ -6,31 +6,21 @@ import gzip
 import json
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cosigners import KINDS, STAMP, Cosigner
+from cryptography.hazmat.backends.openssl.backend import backend
 
 from blocklists.errors import ExitCode
 from crawler.cli import main
 from crawler.decisionlog import anchors
 from crawler.decisionlog.findings import Problem
-from crawler.decisionlog.notes import COSIGNATURE, Signature, VerifierKey
 from crawler.decisionlog.package.layout import Encoding
 from crawler.decisionlog.package.verify import verify_package
 from crawler.decisionlog.reader import LogReader
 from tests.crawler.decisionlog.package.conftest import rehash
 
-STAMP = 1_795_000_000
 
-
-class Witness:
-    """Cosigns whatever it is shown."""
-
-    def __init__(self, name):
-        self.key = Ed25519PrivateKey.generate()
-        self.vkey = VerifierKey(name=name, type=COSIGNATURE, key=self.key.public_key().public_bytes_raw())
-
-    def line(self, note, stamp=STAMP):
-        octets = self.key.sign(f"cosignature/v1\ntime {stamp}\n".encode() + note.text.encode())
-        return Signature(name=self.vkey.name, id=self.vkey.id, octets=stamp.to_bytes(8, "big") + octets).line
+class Witness(Cosigner):
+    """Cosigns whatever it is shown, and puts it into the log."""
 
     def attest(self, log):
         with log.reader() as reader:
@@ -43,14 +33,14 @@ class Witness:
                     name=str(self.vkey),
                     size=size,
                     time_us=STAMP * 1_000_000,
-                    body=self.line(note).encode(),
+                    body=self.line(note.text).encode(),
                 ),
             )
 
 
-@pytest.fixture
-def witness():
-    return Witness("witness.example")
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def witness(request):
+    return Witness("witness.example", request.param)
 
 
 @pytest.fixture
@@ -156,9 +146,7 @@ def test_a_cosignature_of_another_history_does_not_hold(packages, package, witne
     """The witness did cosign something of this size, and not what is in the package."""
     with LogReader.open(packages.log.url) as reader:
         note = anchors.newest_note(reader)
-    from dataclasses import replace
-
-    line = witness.line(replace(note, text=note.text.replace("\n", "x\n", 1)))
+    line = witness.line(note.text.replace("\n", "x\n", 1))
 
     def change(rows):
         rows[1]["body"] = line.encode().hex()
@@ -166,6 +154,25 @@ def test_a_cosignature_of_another_history_does_not_hold(packages, package, witne
     rewrite(package, change)
     (finding,) = verified(packages, package, witness).findings
     assert finding.problem is Problem.ANCHOR_WRONG
+
+
+def test_where_ml_dsa_is_missing_its_cosignatures_in_a_package_are_unverifiable_and_not_good(
+    packages, monkeypatch
+):
+    witness = Witness("witness.example")
+    witness.attest(packages.log)
+    package = packages.make(Encoding.JSONL)
+    monkeypatch.setattr(backend, "mldsa_supported", lambda: False)
+    report = verified(packages, package, witness)
+    assert (report.findings, report.attested, report.attested_unchecked) == ((), 0, 1)
+    assert report.exit_code is ExitCode.UNVERIFIABLE
+    assert any("ML-DSA-44 cannot be verified here" in line for line in report.unverifiable)
+    rewrite(package, other_octets_cut)
+    assert verified(packages, package, witness).exit_code is ExitCode.TAMPERED
+
+
+def other_octets_cut(rows):
+    rows[0]["body"] = rows[0]["body"][:200]
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
