@@ -215,7 +215,8 @@ class SegmentStore:
     def _seal(self) -> None:
         """Seal the segment in a transaction that is left open; what takes long is done before it."""
         connection = self._connection
-        found = survey(connection, self.path, self.number, pages(connection, self.number))
+        records = pages(connection, self.number)
+        found = survey(connection, self.path, self.number, records, self._registry.sign)
         self._raw.execute("BEGIN IMMEDIATE")
         write(connection, found)
         segment = schema.segment

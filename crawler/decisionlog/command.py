@@ -44,6 +44,7 @@ EXAMPLES = (
     "sekisho log verify --known-checkpoint last-month.checkpoint # … since somebody else has kept this?",
     "sekisho log lookup example.org                              # when, under which policy, and why",
     "sekisho log lookup https://example.org/page                 # every record of one URL",
+    "sekisho log lookup https://example.org/page --exhaustive    # … without trusting any index",
     "sekisho log prove 8d7d5a5e#17 --out record.proof            # for somebody who does not have the log",
     "sekisho log prove --host example.org --segment 8d7d5a5e     # … that it was there, or was not",
     "sekisho log check record.proof --key VKEY                   # what does this prove?",
@@ -170,6 +171,9 @@ def _add_asking(commands: Actions, log: _Parser) -> None:
         "lookup", parents=[log], help="what the log holds of a host, a domain or a URL", allow_abbrev=False
     )
     asked.add_argument("target", metavar="HOST|URL", help="a host stands for its subdomains too")
+    asked.add_argument(
+        "--exhaustive", action="store_true", help="of a URL: read all records of its host, trust no index"
+    )
     _add_format(asked)
     asked.set_defaults(handler=_lookup)
 
@@ -190,6 +194,13 @@ def _add_asking(commands: Actions, log: _Parser) -> None:
         required=True,
         metavar="VKEY",
         help="the log's verifier key, or a file with it",
+    )
+    check.add_argument(
+        "--witness-key",
+        action="append",
+        default=[],
+        metavar="VKEY",
+        help="a witness that must have cosigned, or a file with its key",
     )
     _add_format(check)
     check.set_defaults(handler=command_proof.check_proof)
@@ -249,7 +260,8 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _lookup(arguments: argparse.Namespace) -> int:
     with _open(arguments) as reader:
-        print(show_lookup(reader, arguments.target, OutputFormat(arguments.format)))
+        output, exhaustive = OutputFormat(arguments.format), arguments.exhaustive
+        print(show_lookup(reader, arguments.target, output, exhaustive=exhaustive))
     return ExitCode.DONE
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from blocklists.errors import UsageError
 from crawler.decisionlog.export import rfc3339
 from crawler.decisionlog.lookup import Answer, HostAnswer, lookup, parse_target
 from policies.console import OutputFormat, as_json, as_jsonl, printable, table
@@ -19,9 +20,12 @@ SCHEMA: Final = "sekisho.log-lookup/1"
 _SHOWN: Final = 200  # rows for people; the other formats leave nothing out
 
 
-def show_lookup(reader: LogReader, text: str, output: OutputFormat) -> str:
+def show_lookup(reader: LogReader, text: str, output: OutputFormat, *, exhaustive: bool = False) -> str:
     """Return the answer about a host, domain or URL. Raises UsageError for what is neither."""
-    answer = lookup(reader, parse_target(text))
+    target = parse_target(text)
+    if exhaustive and target.url is None:
+        raise UsageError(f"--exhaustive is for a URL, and {text!r} is none: write it with its scheme")
+    answer = lookup(reader, target, exhaustive=exhaustive)
     if output is OutputFormat.TABLE:
         return "\n".join(_lines(answer))
     hosts = [_host(one) for one in answer.hosts]
@@ -37,6 +41,7 @@ def show_lookup(reader: LogReader, text: str, output: OutputFormat) -> str:
             "hosts": hosts,
             "records": records,
             "erased_urls_of_the_host": answer.unopened,
+            "segments_by_url_index": answer.by_url_index,
         },
     )
 
@@ -139,6 +144,11 @@ def _url_lines(answer: Answer, what: str) -> Iterator[str]:
         yield f"  sekisho log lookup {printable(answer.target.host)}"
     if answer.unopened:
         yield f"The URLs of {answer.unopened:,} records of this host were erased: one may be this one."
+    if answer.by_url_index:
+        yield (
+            f"In {answer.by_url_index:,} segments the log's signed index of URLs was asked;"
+            " --exhaustive reads every record of the host, and needs no index."
+        )
     yield from _pruned(answer.hosts)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _NEXT_IDX: Final = "(SELECT coalesce(max(idx) + 1, 0) FROM record WHERE segment_id = NEW.segment_id)"
 _SEGMENT_IDENTITY: Final = ("id", "uuid", "run_id", "agent", "schema_ver", "opened_us", "nonce")
@@ -185,6 +185,44 @@ def _changes() -> Iterator[Guard]:
     )
 
 
+def _url_index() -> Iterator[Guard]:
+    """Yield the guards of an index of URLs: written before its segment is sealed, gone as a whole."""
+    sealed = "NOT EXISTS (SELECT 1 FROM segment WHERE id = NEW.segment_id AND sealed_us IS NULL)"
+    erased = (
+        "EXISTS (SELECT 1 FROM erasure e JOIN record r ON r.segment_id = e.segment_id AND r.idx = e.idx"
+        " WHERE e.segment_id = {row}.segment_id AND r.host = {row}.host)"
+    )
+    key = "EXISTS (SELECT 1 FROM url_key WHERE segment_id = {row}.segment_id AND host = {row}.host)"
+    yield Guard(
+        table="url_key",
+        event="INSERT",
+        when=f"{key.format(row='NEW')} OR {sealed} OR {erased.format(row='NEW')}",
+        message="an index of URLs is written once, when its segment is sealed, and not with an erased one",
+    )
+    yield Guard(
+        table="url_posting",
+        event="INSERT",
+        when="EXISTS (SELECT 1 FROM url_posting WHERE segment_id = NEW.segment_id AND host = NEW.host"  # noqa: S608 - names of this file
+        f" AND bucket = NEW.bucket) OR {sealed} OR NOT {key.format(row='NEW')}",
+        message="a part of an index of URLs is written once, when its segment is sealed, behind its key",
+    )
+    for table in ("url_key", "url_posting"):
+        yield Guard(table=table, event="UPDATE", when="TRUE", message="nothing in a log is changed")
+    yield Guard(
+        table="url_key",
+        event="DELETE",
+        when="NOT EXISTS (SELECT 1 FROM pruning WHERE segment_id = OLD.segment_id)"  # noqa: S608 - names of this file
+        f" AND NOT {erased.format(row='OLD')}",
+        message="an index of URLs goes when its segment is pruned or a URL of its host is erased",
+    )
+    yield Guard(
+        table="url_posting",
+        event="DELETE",
+        when=key.format(row="OLD"),
+        message="an index of URLs goes as a whole, the key first",
+    )
+
+
 def guards() -> Iterator[Guard]:
     """Yield every guard of a log of the present format."""
     yield from _records()
@@ -194,13 +232,18 @@ def guards() -> Iterator[Guard]:
         table="meta", event="INSERT", when="TRUE", message="the format of a log is fixed when it is made"
     )
     yield from _changes()
+    yield from _url_index()
 
 
-def sqlite_statements() -> tuple[str, ...]:
-    """Return the CREATE TRIGGER statements of SQLite (`IS NOT` there, for versions before 3.39)."""
+def sqlite_statements(tables: Collection[str] | None = None) -> tuple[str, ...]:
+    """Return the CREATE TRIGGER statements of SQLite (`IS NOT` there, for versions before 3.39).
+
+    All of them, or those of some tables.
+    """
     return tuple(
         f"CREATE TRIGGER guard_{number:02d}_{guard.table}_{guard.event.lower()} BEFORE {guard.event}"
         f" ON {guard.table} WHEN {guard.when.replace(' IS DISTINCT FROM ', ' IS NOT ')}"
         f" BEGIN SELECT RAISE(ABORT, 'sekisho: {guard.message}'); END"
         for number, guard in enumerate(guards())
+        if tables is None or guard.table in tables
     )

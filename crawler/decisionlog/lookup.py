@@ -1,18 +1,16 @@
 """Answers what a log holds of a host, its subdomains, or one URL: when, under which policy, and why.
 
-The sums by host (`rollup`) name the segments, so that the size of the log does not matter; the index
-`posting` names the records in them, and is checked against the sums whenever it is used. A segment that is
-not sealed has neither: its records are read. A segment that was pruned still has its sums, and the answer
-says when it was pruned and by which rule, never that there was no crawl.
+The sums by host (`rollup`) name the segments, so that the size of the log does not matter; which records in
+them are of a URL, `lookup_url` says. A segment that is not sealed has no sums: its records are read. One that
+was pruned still has them, and the answer says when it was pruned and by which rule, never that there was no
+crawl.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from sqlalchemy import BindParameter, bindparam, func, or_, select
 
@@ -20,20 +18,24 @@ from blocklists.errors import UsageError
 from blocklists.host import canonical_host
 from crawler.decisionlog import schema
 from crawler.decisionlog.errors import IntegrityError
-from crawler.decisionlog.record_query import url_text
-from crawler.decisionlog.registry import Pruned, PruneIntended, SegmentAdopted, SegmentSealed, decode
-from crawler.decisionlog.rollup import COUNTED, HostSum, host_key, host_of, parsed_sum, sums, unpack_places
+from crawler.decisionlog.lookup_url import UrlQuestion
+from crawler.decisionlog.registry import (
+    Pruned,
+    PruneIntended,
+    SegmentAdopted,
+    SegmentOpened,
+    SegmentSealed,
+    decode,
+)
+from crawler.decisionlog.rollup import HostSum, host_key, host_of, parsed_sum, sums
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-
-    from sqlalchemy.engine import Row
 
     from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.registry import Leaf
     from crawler.decisionlog.stored import StoredRecord
 
-_PLACES: Final = 500  # records read at a time, by their places
 _SEGMENTS: Final = 10_000  # segments asked for at a time
 
 _SUM, _SEGMENT, _LEAF = schema.rollup.c, schema.segment.c, schema.registry.c
@@ -50,18 +52,15 @@ _SUMS: Final = select(schema.rollup).where(
 )
 _NUMBERS: Final[BindParameter[Any]] = bindparam("numbers", expanding=True)
 _SEGMENTS_NAMED: Final = select(
-    _SEGMENT.id, _SEGMENT.uuid, _SEGMENT.run_id, _SEGMENT.agent, _SEGMENT.sealed_us
+    _SEGMENT.id, _SEGMENT.uuid, _SEGMENT.run_id, _SEGMENT.agent, _SEGMENT.sealed_us, _SEGMENT.size
 ).where(_SEGMENT.id.in_(_NUMBERS))
 _SEGMENTS_ENDED: Final = (
     select(_LEAF.segment_id, _LEAF.body)
     .where(
         _LEAF.segment_id.in_(_NUMBERS),
-        _LEAF.kind.in_((SegmentSealed.KIND, PruneIntended.KIND, Pruned.KIND)),
+        _LEAF.kind.in_((SegmentOpened.KIND, SegmentSealed.KIND, PruneIntended.KIND, Pruned.KIND)),
     )
     .order_by(_LEAF.idx)
-)
-_POSTINGS: Final = select(schema.posting.c.segment_id, schema.posting.c.places).where(
-    schema.posting.c.host_key == bindparam("host_key")
 )
 
 
@@ -111,7 +110,8 @@ class HostAnswer:
 class Answer:
     """All that a log holds of a target. `records` are those of the URL, empty when none was asked for.
 
-    `unopened` counts records of the host whose URL was erased: one of them may be of the URL.
+    `unopened` counts records of the host whose URL was erased: one of them may be of the URL. In so many
+    segments as `by_url_index` says, the URL was looked for in a signed index of URLs.
     """
 
     target: Target
@@ -119,6 +119,7 @@ class Answer:
     records: tuple[StoredRecord, ...]
     unopened: int
     segments: int
+    by_url_index: int
 
 
 def parse_target(text: str) -> Target:
@@ -137,10 +138,11 @@ def parse_target(text: str) -> Target:
     return Target(host=canonical, url=url)
 
 
-def lookup(reader: LogReader, target: Target) -> Answer:
+def lookup(reader: LogReader, target: Target, *, exhaustive: bool = False) -> Answer:
     """Return what the log holds of the target. Raises LogError; IntegrityError when index and sums differ.
 
-    Asks as often for a thousand sealed segments as for one; those without an index are read one by one.
+    Asks as often for a thousand sealed segments as for one; those without an index are read one by one, and
+    all are if the question is `exhaustive`, which for a URL trusts no index.
     """
     with_sums = reader.format != schema.FORMAT_1
     unsummed = list(_from_unsummed(reader, target, with_sums=with_sums))
@@ -167,42 +169,58 @@ def lookup(reader: LogReader, target: Target) -> Answer:
         )
     answers.sort(key=lambda one: (one.found.first_us, one.host))
     records: tuple[StoredRecord, ...] = ()
-    unopened = 0
+    unopened = by_url_index = 0
     if target.url is not None:
-        records, unopened = _UrlQuestion(reader, target.host, target.url, answers).run(indexed=with_sums)
-    size = reader.rows(_COUNT)[0][0]
-    return Answer(target=target, hosts=tuple(answers), records=records, unopened=unopened, segments=size)
+        question = UrlQuestion(reader, target.host, target.url, answers, segments)
+        records = question.run(indexed=with_sums and not exhaustive)
+        unopened, by_url_index = question.unopened, question.by_url_index
+    return Answer(
+        target=target,
+        hosts=tuple(answers),
+        records=records,
+        unopened=unopened,
+        segments=reader.rows(_COUNT)[0][0],
+        by_url_index=by_url_index,
+    )
 
 
 @dataclass(slots=True, kw_only=True)
-class _Segment:
+class Held:
+    """A segment that holds what is looked for; `leaves` are the entries of its opening and of its seal."""
+
     uuid: str
     run: str
     agent: str
     state: str
+    size: int | None
+    leaves: tuple[int, int] | None = None
     pruning: Pruning | None = None
 
 
-def _segments(reader: LogReader, numbers: Collection[int], *, with_ends: bool) -> dict[int, _Segment]:
+def _segments(reader: LogReader, numbers: Collection[int], *, with_ends: bool) -> dict[int, Held]:
     """Return what segments are called, and how they ended."""
-    found: dict[int, _Segment] = {}
+    found: dict[int, Held] = {}
     wanted = sorted(numbers)
     for start in range(0, len(wanted), _SEGMENTS):
         part = {"numbers": wanted[start : start + _SEGMENTS]}
         for row in reader.rows(_SEGMENTS_NAMED, part):
             state = "open" if row.sealed_us is None else "sealed"
-            found[row.id] = _Segment(uuid=row.uuid, run=row.run_id, agent=row.agent, state=state)
+            found[row.id] = Held(uuid=row.uuid, run=row.run_id, agent=row.agent, state=state, size=row.size)
         for row in reader.rows(_SEGMENTS_ENDED, part) if with_ends else ():
             if row.segment_id in found:
                 _end(found[row.segment_id], decode(row.body))
     return found
 
 
-def _end(segment: _Segment, leaf: Leaf) -> None:
-    """Take in a leaf about the end of a segment."""
+def _end(segment: Held, leaf: Leaf) -> None:
+    """Take in a leaf about the begin or the end of a segment."""
     match leaf.event:
+        case SegmentOpened():
+            segment.leaves = (leaf.idx, leaf.idx)
         case SegmentSealed(how=how):
             segment.state = how
+            if segment.leaves is not None:
+                segment.leaves = (segment.leaves[0], leaf.idx)
         case PruneIntended(rule=rule):
             segment.pruning = Pruning(ts_us=leaf.ts_us, rule=rule, done=False)
         case Pruned() if segment.pruning is not None:
@@ -233,84 +251,3 @@ def _from_unsummed(reader: LogReader, target: Target, *, with_sums: bool) -> Ite
         for number, groups in by_segment.items():
             for found in sums(groups):
                 yield number, found
-
-
-class _UrlQuestion:
-    """The records of one URL, among those of its host; `run` once."""
-
-    def __init__(self, reader: LogReader, host: str, url: str, answers: list[HostAnswer]) -> None:
-        self._reader = reader
-        self._host = host
-        self._url = url
-        self._answers = {
-            one.number: one for one in answers if one.host == host and one.state != "pruned"
-        }  # fmt: skip
-        self._named = {number: (UUID(one.segment), one.run) for number, one in self._answers.items()}
-        self._places: list[tuple[int, int]] = []  # of the URL
-        self._unopened = 0
-
-    def run(self, *, indexed: bool) -> tuple[tuple[StoredRecord, ...], int]:
-        """Return the records in the order of their times, and how many URLs of the host are erased."""
-        postings = self._postings() if indexed and self._answers else {}
-        self._read_indexed(postings)
-        for number in self._answers:
-            if number not in postings:
-                self._read_segment(number)
-        found = [
-            record for part in self._parts(self._places) for record in self._reader.at(part, self._named)
-        ]
-        found.sort(key=lambda record: (record.ts_us, record.idx))
-        return tuple(found), self._unopened
-
-    def _postings(self) -> dict[int, list[int]]:
-        """Return the index of the host by segment."""
-        found = {}
-        for row in self._reader.rows(_POSTINGS, {"host_key": host_key(self._host)}):
-            if row.segment_id in self._answers:
-                try:
-                    found[row.segment_id] = list(unpack_places(row.places))
-                except ValueError as error:
-                    raise self._differs(str(error)) from error
-        return found
-
-    @staticmethod
-    def _parts(places: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-        for start in range(0, len(places), _PLACES):
-            yield places[start : start + _PLACES]
-
-    def _read_indexed(self, postings: dict[int, list[int]]) -> None:
-        """Look at the host's records in the segments that have an index, and see that it leaves none out."""
-        counts: Counter[tuple[int, str]] = Counter()
-        places = [(number, idx) for number, indices in sorted(postings.items()) for idx in indices]
-        for part in self._parts(places):
-            for row in self._reader.urls_at(part):
-                if row.host != self._host:
-                    raise self._differs(f"record {row.idx} is of {row.host}")
-                name = COUNTED.get((row.stage, row.verdict))
-                if name is not None:
-                    counts[row.segment_id, name] += 1
-                self._look(row.segment_id, row)
-        for number, indices in postings.items():
-            host_sum = self._answers[number].found
-            ends = (indices[0], indices[-1]) if indices else None
-            if ends != (host_sum.first_idx, host_sum.last_idx) or any(
-                counts[number, name] != getattr(host_sum, name) for name in COUNTED.values()
-            ):
-                raise self._differs("it leaves records out")
-
-    def _read_segment(self, number: int) -> None:
-        """Look at the host's records in a segment that has no index."""
-        for row in self._reader.urls_of(number, self._host):
-            self._look(number, row)
-
-    def _look(self, number: int, row: Row[Any]) -> None:
-        if row.salt is None:
-            self._unopened += row.committed
-        elif url_text(row.url) == self._url:
-            self._places.append((number, row.idx))
-
-    def _differs(self, why: str) -> IntegrityError:
-        return IntegrityError(
-            f"{self._reader.path}: the index of {self._host} does not fit its sums: {why};"
-            " run `sekisho log verify`"
-        )

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, select
 from crawler.decisionlog import rollup, schema, store
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.record import Document
-from crawler.decisionlog.record_query import RECORDS, URLS, records_at, url_text, urls_at
+from crawler.decisionlog.record_query import RECORDS, URLS, buckets_at, records_at, url_text, urls_at
 from crawler.decisionlog.registry import decode
 from crawler.decisionlog.stored import RunInfo, SegmentInfo, StoredRecord, unpack_body
 from policies.vocabulary import RequestKind, Stage
@@ -204,6 +204,15 @@ class LogReader:
     def urls_at(self, places: Sequence[tuple[int, int]]) -> Sequence[Row[Any]]:
         """Return segment_id, idx, host, stage, verdict, url, salt, committed of records, in any order."""
         return self._rows_at(urls_at(places))
+
+    def has_url_index(self) -> bool:
+        """Whether the log has tables for indexes of URLs."""
+        with store.explained(self.path, "read"):
+            return store.has_url_index(self._connection)
+
+    def buckets_at(self, places: Sequence[tuple[int, int]], host: str) -> Sequence[Row[Any]]:
+        """Return segment_id, bucket, body of these buckets (segment, bucket) of a host's indexes of URLs."""
+        return self._rows_at(buckets_at(places, host))
 
     def urls_of(self, number: int, host: str) -> Iterator[Row[Any]]:
         """Yield the same of a host's records in a segment, in order, without an index."""

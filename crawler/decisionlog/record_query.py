@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, Select, and_, case, column, or_, select, text
+from sqlalchemy import Integer, Select, and_, bindparam, case, column, or_, select, text
 
 from crawler.decisionlog import schema
 
@@ -55,6 +55,23 @@ _LOOKED_AT_SQL: Final = _sql((
 def _places(places: Iterable[tuple[int, int]]) -> str:
     rows = ",".join(f"({int(segment)},{int(idx)})" for segment, idx in places)
     return f"WITH place(segment_id, idx) AS (VALUES {rows}"
+
+
+_BUCKETS_SQL: Final = (
+    ") SELECT url_posting.segment_id, url_posting.bucket, url_posting.body FROM place"
+    " JOIN url_posting ON url_posting.segment_id = place.segment_id AND url_posting.host = :host"
+    " AND url_posting.bucket = place.idx"
+)
+
+
+def buckets_at(places: Iterable[tuple[int, int]], host: str) -> TextualSelect:
+    """Return the statement for these buckets of a host's indexes of URLs: segments and buckets."""
+    posting = schema.url_posting.c
+    return (
+        text(_places(places) + _BUCKETS_SQL)
+        .bindparams(bindparam("host", host, type_=posting.host.type))
+        .columns(posting.segment_id, posting.bucket, posting.body)
+    )
 
 
 def records_at(places: Iterable[tuple[int, int]]) -> TextualSelect:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
-from crawler.decisionlog import schema, store
+from crawler.decisionlog import schema, store, url_index
 from crawler.decisionlog.errors import IntegrityError
+from crawler.decisionlog.keys import load_key
 from crawler.decisionlog.registry import Recovered, SegmentHeaded, SegmentSealed, decode
 from crawler.decisionlog.registry_store import RegistryStore
 from crawler.decisionlog.segment_lock import take_lock
@@ -48,7 +49,8 @@ def recover_dead(connection: Connection, place: LogPlace, custody: Custody, *, n
         try:
             row = connection.execute(schema.segment.select().where(_S.id == number)).one()
             tree = CompactRange()
-            found = survey(connection, place, number, _hashing(connection, row, tree))
+            key = load_key(custody.key_file)
+            found = survey(connection, place, number, _hashing(connection, row, tree), key.sign)
             store.begin(connection)
             if _is_sealed(connection, number):  # by somebody who had the lock before
                 store.roll_back(connection)
@@ -85,6 +87,7 @@ def seal(
     """
     if found.size != tree.size:
         raise _changed(row, f"it has {found.size} records, and {tree.size} were written")
+    url_index.write(connection, row.id, found.urls)
     root, last_us = tree.root(), row.opened_us if found.last_us is None else found.last_us
     connection.execute(
         update(schema.segment).where(_S.id == row.id).values(sealed_us=last_us, size=found.size, root=root)

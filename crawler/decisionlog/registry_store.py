@@ -97,6 +97,10 @@ class RegistryStore:
         """The verifier key of the key that signs."""
         return verifier_key(self.origin, self._key)
 
+    def sign(self, octets: bytes) -> bytes:
+        """Return the signature of something that is no checkpoint, and begins with a label that says so."""
+        return self._key.sign(octets)
+
     def append(self, event: Event, *, now_us: int, segment_id: int | None = None) -> int:
         """Append a leaf in the present transaction and return its index. Raises SQLAlchemy's errors."""
         self._catch_up()

@@ -5,7 +5,7 @@ Format 2 is format 1 with the tables from `registry` on: records are the same to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -16,70 +16,20 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import TEXT
-from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
+from crawler.decisionlog.column_types import KeptText as _Text
+from crawler.decisionlog.column_types import KeptUrl as _Url
 from crawler.decisionlog.guards import sqlite_statements
-from crawler.decisionlog.portable_text import MARK, read_text, read_url, stored_text, stored_url
+from crawler.decisionlog.portable_text import MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy.engine import Connection, Dialect
+    from sqlalchemy.engine import Connection
 
 FORMAT: Final = "sekisho.log/2"
 FORMAT_1: Final = "sekisho.log/1"  # without registry: read and verified, no longer written
 APPLICATION_ID: Final = 0x53454B49  # "SEKI", shown by file(1)
-
-
-class _Text(TypeDecorator[str]):
-    """A text. PostgreSQL orders it by its octets, as SQLite does, and keeps it as `portable_text` says."""
-
-    impl = Text
-    cache_ok = True
-    read: ClassVar[Callable[[str], str | bytes]] = staticmethod(read_text)
-    stored: ClassVar[Callable[[Any], str]] = staticmethod(stored_text)
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type that the engine has for it."""
-        return TEXT(collation="C") if dialect.name == "postgresql" else dialect.type_descriptor(Text())
-
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
-        """Return what a value becomes on its way to the table: nothing else in SQLite."""
-        if dialect.name != "postgresql":
-            return None
-        return lambda value: None if value is None else type(self).stored(value)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Return what a value becomes on its way from the table."""
-        if dialect.name != "postgresql":
-            return None
-        return lambda value: None if value is None else type(self).read(value)
-
-
-class _AnyText(UserDefinedType[Any]):
-    """SQLite's ANY: a URL that is no valid Unicode is kept as octets, every other one as text."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        return "ANY"
-
-
-class _Url(_Text):
-    """A URL: a text, or octets when it is no valid Unicode."""
-
-    cache_ok = True
-    read: ClassVar[Callable[[str], str | bytes]] = staticmethod(read_url)
-    stored: ClassVar[Callable[[Any], str]] = staticmethod(stored_url)
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return the type that the engine has for it."""
-        return super().load_dialect_impl(dialect) if dialect.name == "postgresql" else _AnyText()
-
 
 _Int = BigInteger().with_variant(Integer(), "sqlite")
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
@@ -249,6 +199,28 @@ posting = Table(
     **_CLUSTERED,
 )  # fmt: skip
 
+# Where the records of a URL are, for hosts with many (`url_index`): signed, no evidence itself, and gone as
+# soon as one URL of the host is erased. A log may be without these two.
+url_key = Table(
+    "url_key", metadata,
+    Column("segment_id", _Int, nullable=False),
+    Column("host", _Text, nullable=False),
+    Column("key", LargeBinary, nullable=False),  # of the digests of URLs, 16 random octets
+    Column("buckets", _Int, nullable=False),
+    PrimaryKeyConstraint("segment_id", "host"),
+    **_CLUSTERED,
+)  # fmt: skip
+
+url_posting = Table(
+    "url_posting", metadata,
+    Column("segment_id", _Int, nullable=False),
+    Column("host", _Text, nullable=False),
+    Column("bucket", _Int, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # signature, digests and places
+    PrimaryKeyConstraint("segment_id", "host", "bucket"),
+    **_CLUSTERED,
+)  # fmt: skip
+
 # What may be deleted, and by which leaf of the registry: guards let nothing else go.
 erasure = Table(
     "erasure", metadata,
@@ -273,7 +245,10 @@ discarding = Table(
     **_CLUSTERED,
 )  # fmt: skip
 
-SINCE_2: Final = (registry, checkpoint, anchor, rollup, posting, erasure, pruning, discarding)
+URL_INDEX: Final = (url_key, url_posting)
+SINCE_2: Final = (
+    registry, checkpoint, anchor, rollup, posting, *URL_INDEX, erasure, pruning, discarding,
+)  # fmt: skip
 
 
 # One statement a table, made once: appending is the path that is hot.
@@ -326,3 +301,11 @@ def create(connection: Connection) -> None:
     for statement in sqlite_statements():
         connection.exec_driver_sql(statement)
     connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def complete(connection: Connection) -> None:
+    """Give a log in SQLite that has none the tables of `URL_INDEX`; the caller holds the transaction."""
+    for table in URL_INDEX:
+        table.create(connection)
+    for statement in sqlite_statements({table.name for table in URL_INDEX}):
+        connection.exec_driver_sql(statement)

@@ -166,6 +166,13 @@ def select(connection: Connection, sql: str, params: Sequence[Value]) -> list[tu
     return store_sqlite.select(store_sqlite.driver(connection), sql, params)
 
 
+def has_url_index(connection: Connection) -> bool:
+    """Whether the log has the tables `schema.URL_INDEX`."""
+    if _is_server(connection):
+        return store_postgres.has_table(connection, schema.url_key.name)
+    return store_sqlite.has_table(store_sqlite.driver(connection), schema.url_key.name)
+
+
 def tidy(connection: Connection) -> None:
     """Leave nothing beside the log that it does not need."""
     if not _is_server(connection):

@@ -208,6 +208,11 @@ def found_format(connection: Connection) -> str | None:
     return None if value is None else str(value)
 
 
+def has_table(connection: Connection, name: str) -> bool:
+    """Whether the log in the search path has this table."""
+    return connection.exec_driver_sql(f"SELECT to_regclass('{SCHEMA}.{name}')").scalar() is not None
+
+
 def _check_format(connection: Connection, place: Server, formats: frozenset[str]) -> None:
     found = found_format(connection)
     if found is None:

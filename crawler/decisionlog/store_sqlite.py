@@ -140,6 +140,12 @@ def _check_format(raw: sqlite3.Connection, path: Path, *, writing: bool) -> bool
     return True
 
 
+def has_table(raw: sqlite3.Connection, name: str) -> bool:
+    """Whether the log has this table."""
+    found = raw.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,))
+    return found.fetchone() is not None
+
+
 def _prepare(connection: Connection, path: Path) -> bool:
     """Set durability, create or check the format; return whether the log was created just now."""
     raw = driver(connection)
@@ -157,6 +163,8 @@ def _prepare(connection: Connection, path: Path) -> bool:
         else:
             # On a file that may only be read BEGIN IMMEDIATE succeeds: ask before key and checkpoint are.
             raw.execute("DELETE FROM meta WHERE FALSE")
+            if not has_table(raw, schema.url_key.name):
+                schema.complete(connection)
         raw.execute("COMMIT")
     except BaseException:
         if raw.in_transaction:

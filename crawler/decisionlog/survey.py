@@ -1,7 +1,8 @@
 """Reads a segment that gets no more records, before it is sealed: its sums by host, and where each host is.
 
-One pass over the records, a page a read transaction, so that nobody who writes is kept waiting. What is left
-to the transaction that seals is two rows a host (`write`). Whoever surveys a segment has its lock.
+One pass over the records, and another over those of hosts with many (`url_index`), a page a read transaction,
+so that nobody who writes is kept waiting. What is left to the transaction that seals is two rows a host
+(`write`), and a row for 512 records of a host with many. Whoever surveys a segment has its lock.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from crawler.decisionlog.canonical import canonical
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.rollup import Group, HostSum, host_key, host_of, pack_places, sum_of
 from crawler.decisionlog.tree import CompactRange
+from crawler.decisionlog.url_index import FEWEST, index_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Select
     from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.place import LogPlace
     from crawler.decisionlog.session import Value
+    from crawler.decisionlog.url_index import UrlIndex
 
 _PAGE: Final = 20_000  # some 50 ms for which SQLite may keep a writer waiting
 _ONE_OCTET: Final = 0x80  # differences below it take one, which nearly all do
@@ -46,6 +49,7 @@ class Survey:
     sums: Sequence[tuple[Value, ...]]
     sums_root: bytes
     postings: Sequence[tuple[Value, ...]]
+    urls: UrlIndex
 
 
 class _Host:
@@ -91,6 +95,11 @@ class _Hosts:
             elif ts_us > one.last_us:
                 one.last_us = ts_us
 
+    def large(self) -> dict[str, int]:
+        """Return the number of records of the hosts that have many."""
+        counts = {name: sum(one.counts.values()) for name, one in self._by_name.items()}
+        return {name: count for name, count in counts.items() if count >= FEWEST}
+
     def finish(self, policies: Mapping[int, bytes]) -> Iterator[tuple[HostSum, bytes]]:
         """Yield sum and packed places of each host in the order of keys, and forget it."""
         self._by_name.clear()
@@ -124,8 +133,17 @@ def pages(connection: Connection, number: int) -> Iterator[Sequence[Any]]:
         after = rows[-1].idx
 
 
-def survey(connection: Connection, place: LogPlace, number: int, records: Iterable[Sequence[Any]]) -> Survey:
-    """Take in a segment's records, which are what `pages` yields. Raises the database's errors."""
+def survey(
+    connection: Connection,
+    place: LogPlace,
+    number: int,
+    records: Iterable[Sequence[Any]],
+    sign: Callable[[bytes], bytes],
+) -> Survey:
+    """Take in a segment's records, which are what `pages` yields. Raises the database's errors.
+
+    `sign` is that of the log's key, for the indexes of URLs.
+    """
     hosts, size, first_us, last = _Hosts(), 0, None, None
     for rows in records:
         first_us = rows[0].ts_us if last is None else first_us
@@ -133,6 +151,7 @@ def survey(connection: Connection, place: LogPlace, number: int, records: Iterab
         size += len(rows)
         hosts.take(rows)
     kept = store.keeping(place) or str
+    urls = index_urls(connection, number, size, hosts.large(), kept=kept, sign=sign)
     reasons = lru_cache(maxsize=4096)(lambda pairs: kept(canonical(dict(pairs))))  # few differ
     policies = lru_cache(maxsize=4096)(lambda digests: kept(canonical(digests)))
     sums: list[tuple[Value, ...]] = []
@@ -155,6 +174,7 @@ def survey(connection: Connection, place: LogPlace, number: int, records: Iterab
         sums=sums,
         sums_root=tree.root(),
         postings=postings,
+        urls=urls,
     )
 
 
@@ -166,7 +186,10 @@ def _policies(connection: Connection) -> dict[int, bytes]:
 
 
 def write(connection: Connection, survey: Survey) -> None:
-    """Store the sums and places of a segment that is about to be sealed, in the present transaction."""
+    """Store the sums and places of a segment that is about to be sealed, in the present transaction.
+
+    The index of URLs is written by whoever seals, under the lock of those who erase.
+    """
     append = store.appender(connection)
     append(schema.posting, survey.postings)
     append(schema.rollup, survey.sums)

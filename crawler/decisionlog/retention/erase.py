@@ -4,8 +4,9 @@ Documents in which the URL stands (the basis of a verdict about that page) go to
 records. A digest has no salt: who can write the same document again, URL and all, can still confirm it.
 
 A record's URL and that of its parent share a salt, and go together: with the salt left, a guess of either
-could be confirmed. The octets are overwritten in an SQLite file (`secure_delete`), and no rollback journal is
-left; copies (exports, backups) are somebody else's to erase, and are named from the registry.
+could be confirmed. With them goes what an index of URLs says of the record's host. The octets are overwritten
+in an SQLite file (`secure_delete`), and no rollback journal is left; copies (exports, backups) are somebody
+else's to erase, and are named from the registry.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, insert, or_, select
 
 from blocklists.errors import UsageError
-from crawler.decisionlog import encoding, schema, store
+from crawler.decisionlog import encoding, schema, store, url_index
 from crawler.decisionlog.registry import DocumentErased, Erased, Exported, decode
 from crawler.decisionlog.retention.holds import holding, holds
 from crawler.decisionlog.retention.prune import HeldError
@@ -137,6 +138,7 @@ def erase(actor: Actor, found: Found, *, basis: str, who: str, now_us: int) -> N
             act.connection.execute(
                 delete(schema.opening).where(_O.segment_id == place.number, _O.idx == place.idx)
             )
+        url_index.forget(act.connection, sorted({place.number for place in places}))
         for digest in found.documents:
             octets = bytes.fromhex(digest)
             leaf = act.append(DocumentErased(sha256=digest, basis=basis, actor=who))

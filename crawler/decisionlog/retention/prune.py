@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, literal, select, tuple_
 
 from blocklists.errors import ExitCode, SekishoError
 from crawler.decisionlog import schema, store
@@ -22,11 +22,11 @@ from crawler.decisionlog.retention.plan import Item, State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import Table
+    from sqlalchemy import ColumnElement, Table
 
     from crawler.decisionlog.retention.acts import Act, Actor
 
-_ROWS: Final = (schema.opening, schema.posting, schema.head, schema.record)
+_ROWS: Final = (*schema.URL_INDEX, schema.opening, schema.posting, schema.head, schema.record)
 
 
 class HeldError(SekishoError):
@@ -79,7 +79,9 @@ def finish(actor: Actor, item: Item, *, now_us: int, progress: Callable[[int], N
             select(schema.pruning.c.registry_idx).where(schema.pruning.c.segment_id == item.number)
         ).scalar_one()
     gone = 0
-    for table in _ROWS:
+    with actor.explained():
+        indexed = store.has_url_index(actor.connection)
+    for table in _ROWS if indexed else _ROWS[len(schema.URL_INDEX) :]:
         while True:
             count = _delete_some(actor, table, item.number)
             if table is schema.record:
@@ -96,8 +98,10 @@ def finish(actor: Actor, item: Item, *, now_us: int, progress: Callable[[int], N
 
 def _delete_some(actor: Actor, table: Table, number: int) -> int:
     """Delete some rows of a segment, those of the highest index first, and return how many."""
-    if table is schema.posting:
+    if table in {schema.posting, schema.url_key}:
         where = table.c.segment_id == number
+    elif table is schema.url_posting:
+        where = _last_buckets(actor, number)
     else:
         key = table.c.size if table is schema.head else table.c.idx
         with actor.plain() as connection:
@@ -107,6 +111,21 @@ def _delete_some(actor: Actor, table: Table, number: int) -> int:
         where = (table.c.segment_id == number) & (key > newest - BATCH)
     with actor.plain() as connection:
         return connection.execute(delete(table).where(where)).rowcount
+
+
+def _last_buckets(actor: Actor, number: int) -> ColumnElement[bool]:
+    """Return the condition for the last buckets of a segment's index of URLs."""
+    column = schema.url_posting.c
+    key = tuple_(column.host, column.bucket)
+    own = select(column.host, column.bucket).where(column.segment_id == number)
+    with actor.plain() as connection:
+        first = connection.execute(
+            own.order_by(column.host.desc(), column.bucket.desc()).offset(BATCH - 1).limit(1)
+        ).first()
+    if first is None:
+        return column.segment_id == number
+    last = (literal(value, one.type) for value, one in zip(first, (column.host, column.bucket), strict=True))
+    return (column.segment_id == number) & (key >= tuple_(*last))
 
 
 def _delete_documents(actor: Actor) -> None:

@@ -21,8 +21,9 @@ from crawler.decisionlog.verify import verify_log
 
 RECORDS = 200
 OWN = {"record", "opening"}  # tables whose rows are records' own, by segment and index
-# A wrong format is refused by whoever opens the log; `posting` is an index that look-ups check against the sums.
-ELSEWHERE = {"meta", "posting"}
+# A wrong format is refused by whoever opens the log; `posting` is an index that look-ups check against the sums, the others
+# have a signature that they check.
+ELSEWHERE = {"meta", "posting", "url_key", "url_posting"}
 LABEL = {("document", "kind")}  # of some documents: README says which
 
 

@@ -25,6 +25,8 @@ def open_log(log):
     (leaf,) = connection.execute("SELECT max(idx) + 1 FROM registry").fetchone()
     for number, kind in enumerate(("erase", "prune_intent")):
         connection.execute(REGISTRY, (leaf + number, kind))
+    connection.execute("INSERT INTO url_key VALUES (2, 'a.example', x'00', 1)")
+    connection.execute("INSERT INTO url_posting VALUES (2, 'a.example', 0, x'00')")
     connection.execute("INSERT INTO erasure VALUES (1, 3, ?)", (leaf,))
     connection.execute("INSERT INTO pruning VALUES (1, ?)", (leaf + 1,))
     connection.execute("INSERT INTO discarding VALUES (x'00', ?)", (leaf + 1,))

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from crawler.decisionlog import lookup as looking
-from crawler.decisionlog import store
+from crawler.decisionlog import lookup_url, store
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.lookup import lookup, parse_target
 from crawler.decisionlog.rollup import pack_places
@@ -85,8 +85,9 @@ def test_segments_that_are_open_are_asked_for_together_too(log, entry, documents
 
 def test_records_are_read_in_parts_of_bounded_size_across_segments(sealed, monkeypatch):
     whole = statements(sealed, URL)[1]
-    monkeypatch.setattr(looking, "_PLACES", 5)
-    monkeypatch.setattr(looking, "_SEGMENTS", 3)
+    monkeypatch.setattr(lookup_url, "_PLACES", 5)
+    for module in (looking, lookup_url):
+        monkeypatch.setattr(module, "_SEGMENTS", 3)
     parted = statements(sealed, URL)[1]
     assert parted == whole
     assert len(whole.records) == 8

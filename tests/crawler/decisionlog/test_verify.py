@@ -45,8 +45,8 @@ def test_a_log_that_nobody_touched_is_intact(two):
         assert [part.root for part in report.segments] == [info.root for info in reader.segments()]
 
 
-# `meta` is the format; `posting` is an index that look-ups check; the others are empty in a log of which nothing was anchored, erased or pruned.
-ELSEWHERE = {"meta", "anchor", "posting", "erasure", "pruning", "discarding"}
+# `meta` is the format; `posting`, `url_key` and `url_posting` are indexes that look-ups check; the others are empty in a log of which nothing was anchored, erased or pruned.
+ELSEWHERE = {"meta", "anchor", "posting", "url_key", "url_posting", "erasure", "pruning", "discarding"}
 CELLS = [
     (table.name, column.name)
     for table in schema.metadata.sorted_tables
