@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
 _Result = TypeVar("_Result")
+_ENDS = "the crawl ends"
 
 
 class PacedDownloader(Downloader):
@@ -38,6 +39,7 @@ class PacedDownloader(Downloader):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._pace = Checkpoint.of(crawler).pace
+        self._pace.gate.belong_to(crawler)
 
     def needs_backout(self) -> bool:
         """Whether no more requests are to be taken from the scheduler; those in the waiting room go first."""
@@ -81,10 +83,29 @@ class PacedDownloader(Downloader):
         if isinstance(result, Failure) and isinstance(result.value, Postponed):
             if not gate.is_scheduled(request):
                 if gate.is_closing:
-                    raise IgnoreRequest("the crawl ends")
-                return deferred_from_coro(self._pace.wait_outside(request, result.value.seconds))
+                    raise IgnoreRequest(_ENDS)
+                return self._keep_outside(request, result.value.seconds)
             gate.give_back(request)
             gate.release(request)
             return request
         gate.release(request)
+        return result
+
+    def _keep_outside(self, request: Request, seconds: float) -> Deferred[Any]:
+        """Wait with a request that no queue takes back; it counts as under way until the engine has it again.
+
+        Otherwise Scrapy sees nothing left to do meanwhile, ends the crawl and loses it; and as the room
+        takes everyone inside off that number, the crawl would be wider than CONCURRENT_REQUESTS.
+        """
+        self.active.add(request)
+        return deferred_from_coro(self._outside(request, seconds)).addBoth(self._let_in, request)
+
+    async def _outside(self, request: Request, seconds: float) -> Request:
+        try:
+            return await self._pace.wait_outside(request, seconds)
+        except Postponed:
+            raise IgnoreRequest(_ENDS) from None
+
+    def _let_in(self, result: _Result, request: Request) -> _Result:
+        self.active.discard(request)
         return result

@@ -83,9 +83,13 @@ class Gate:
         self.pacer = pacer
         pacer.on_change = self._changed
 
+    def belong_to(self, crawler: Crawler) -> None:
+        """Know the crawl, whatever scheduler and queues it has: when it ends, and how wide it is."""
+        self._crawler = crawler
+
     def open(self, crawler: Crawler, taker: Taker) -> None:
         """Serve a queue of a crawl."""
-        self._crawler = crawler
+        self.belong_to(crawler)
         self._takers.append(taker)
 
     # -- taking ---------------------------------------------------------------------------------------
