@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from blocklists.errors import ExitCode, UsageError
-from crawler.decisionlog.command_keys import trusted_keys
+from crawler.decisionlog.command_keys import trusted_keys, witness_keys
 from crawler.decisionlog.export import rfc3339
+from crawler.decisionlog.notes import NoteError
 from crawler.decisionlog.proof import LIMIT, ProofError, Proved, check
 from crawler.decisionlog.prove import prove_host, prove_record
 from crawler.decisionlog.show import find_record, find_segment
+from crawler.decisionlog.witness import Cosigned, cosigned
 from policies.console import OutputFormat, as_json, printable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from crawler.decisionlog.notes import VerifierKey
     from crawler.decisionlog.reader import LogReader
 
 SCHEMA: Final = "sekisho.proof-check/1"
@@ -50,8 +53,11 @@ def prove(reader: LogReader, arguments: argparse.Namespace) -> int:
 
 
 def check_proof(arguments: argparse.Namespace) -> int:
-    """Check a proof against the given keys, say what it proves, and return 0, or 4 when it proves nothing."""
-    keys = trusted_keys(arguments.key)
+    """Check a proof against the given keys, say what it proves, and return 0, or 4 when it proves nothing.
+
+    Every witness that is named must have cosigned.
+    """
+    keys, witnesses = trusted_keys(arguments.key), witness_keys(arguments.witness_key)
     try:
         with Path(arguments.file).open("rb") as file:
             octets = file.read(LIMIT + 1)  # what is longer is no proof, and need not be read to the end
@@ -59,17 +65,18 @@ def check_proof(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.file} cannot be read: {error.strerror or error}") from error
     try:
         proved = check(octets, keys)
+        seen = [(key.short, _seen_by(key, proved)) for key in witnesses]
     except ProofError as error:
         print(f"sekisho: {arguments.file} proves nothing: {printable(str(error))}", file=sys.stderr)
         return ExitCode.TAMPERED
     if OutputFormat(arguments.format) is OutputFormat.TABLE:
-        print("\n".join(_lines(proved)))
+        print("\n".join(_lines(proved, seen)))
     else:
-        print(as_json(SCHEMA, _members(proved)))
+        print(as_json(SCHEMA, _members(proved, seen)))
     return ExitCode.DONE
 
 
-def _members(proved: Proved) -> dict[str, object]:
+def _members(proved: Proved, seen: Sequence[tuple[str, Cosigned]]) -> dict[str, object]:
     return {
         "proved": True,
         "about": proved.about,
@@ -78,17 +85,31 @@ def _members(proved: Proved) -> dict[str, object]:
         "checkpoint_size": proved.checkpoint_size,
         "not_after": rfc3339(proved.ts_us),
         "signed_by": list(proved.signed_by),
+        "cosigned_by": [{"witness": witness, "at": _at(cosignature)} for witness, cosignature in seen],
         "fields": dict(proved.fields),
     }
 
 
-def _lines(proved: Proved) -> Iterator[str]:
+def _seen_by(witness: VerifierKey, proved: Proved) -> Cosigned:
+    try:
+        return cosigned(proved.checkpoint, witness)
+    except NoteError as error:
+        raise ProofError(f"the witness {witness.short} did not cosign its checkpoint: {error}") from error
+
+
+def _at(cosignature: Cosigned) -> str:
+    return rfc3339(cosignature.time_s * 1_000_000)
+
+
+def _lines(proved: Proved, seen: Sequence[tuple[str, Cosigned]]) -> Iterator[str]:
     what = "is in" if proved.present else "is NOT in"
     yield f"Proved: {printable(proved.about)} {what} the log {printable(proved.log)}."
     yield (
         f"Its root stands in an entry of {rfc3339(proved.ts_us)}, covered by the checkpoint of size"
         f" {proved.checkpoint_size:,}, signed by {printable(', '.join(proved.signed_by))}."
     )
+    for witness, cosignature in seen:
+        yield f"The witness {printable(witness)} cosigned it at {_at(cosignature)}."
     for name, value in proved.fields:
         if value is not None:
             shown = _moment(value) if name in _TIMES and isinstance(value, int) else value

@@ -6,7 +6,8 @@ a C2SP `.tlog-proof` (https://c2sp.org/tlog-proof) to be in a checkpoint that th
 proved in the same way: a host that is there by its row, one that is not by the two rows between which it
 would stand.
 
-`check` needs the proof and a verifier key, nothing else. Pure.
+`check` needs the proof and a verifier key, nothing else; who trusts witnesses as well looks for their
+cosignatures at the checkpoint that the proof brought (`witness.cosigned`). Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from blocklists.host import canonical_host
 from crawler.decisionlog import encoding
-from crawler.decisionlog.notes import NoteError, VerifierKey, parse_checkpoint, parse_note, signers
+from crawler.decisionlog.notes import Note, NoteError, VerifierKey, parse_checkpoint, parse_note, signers
 from crawler.decisionlog.registry import SegmentHeaded, SegmentSealed, decode
 from crawler.decisionlog.rollup import LABEL as ROLLUP_LABEL
 from crawler.decisionlog.rollup import host_key, host_of
@@ -53,6 +54,7 @@ class _Anchor(TypedDict):
     checkpoint_size: int
     ts_us: int
     signed_by: tuple[str, ...]
+    checkpoint: Note
 
 
 class ProofError(ValueError):
@@ -87,13 +89,17 @@ class Anchored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proved:
-    """What a proof proves. `fields` are those of the record, or of the host's sum; `present` for a host."""
+    """What a proof proves. `fields` are those of the record, or of the host's sum; `present` for a host.
+
+    `checkpoint` is signed by the log, and nothing else at it was verified.
+    """
 
     about: str
     log: str
     checkpoint_size: int
     ts_us: int
     signed_by: tuple[str, ...]
+    checkpoint: Note
     present: bool
     fields: tuple[tuple[str, Value], ...]
 
@@ -144,7 +150,10 @@ def _anchored(anchored: Anchored) -> dict[str, object]:
 
 
 def check(octets: bytes, keys: Iterable[VerifierKey]) -> Proved:
-    """Return what a proof proves, given the keys that the reader trusts. Raises ProofError."""
+    """Return what a proof proves, given the keys that the reader trusts.
+
+    Raises ProofError; UnverifiableError when a signature of one of them cannot be verified on this machine.
+    """
     if len(octets) > LIMIT:
         raise ProofError(f"a proof has at most {LIMIT:,} octets, this has more")
     try:
@@ -249,6 +258,7 @@ def _check_registry(
         "checkpoint_size": head.size,
         "ts_us": leaf.ts_us,
         "signed_by": tuple(str(key) for key in signed_by),
+        "checkpoint": note,
     }
     return leaf.event, anchor
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from blocklists.errors import UsageError
 from blocklists.host import canonical_host
 from crawler.decisionlog import encoding, schema
+from crawler.decisionlog.anchors import COSIGNATURE
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.notes import parse_checkpoint, parse_note
 from crawler.decisionlog.proof import Anchored, Opening, Step, host_proof, record_proof, tlog_proof
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.stored import StoredRecord
 
 _PAGE: Final = 20_000
+_COSIGNATURES: Final = 32  # the newest of a checkpoint: readers of notes need not take more than 16
 _R: Final = schema.record.c
 _G: Final = schema.registry.c
 
@@ -182,4 +184,25 @@ def _anchored(reader: LogReader, leaf: Leaf) -> Anchored:
             f"{reader.path}: no checkpoint covers entry {leaf.idx}; run `sekisho log verify`"
         )
     path = _path(size, leaf.idx, lambda start, end: _registry_leaves(reader, start, end))
-    return Anchored(body=leaf.body, tlog_proof=tlog_proof(leaf.idx, path, note))
+    return Anchored(body=leaf.body, tlog_proof=tlog_proof(leaf.idx, path, note + _cosignatures(reader, size)))
+
+
+def _cosignatures(reader: LogReader, size: int) -> str:
+    """Return the newest line of each witness that cosigned the checkpoint of this size."""
+    column = schema.anchor.c
+    rows = reader.rows(
+        select(column.id, column.body)
+        .where(column.size == size, column.kind == COSIGNATURE)
+        .order_by(column.id.desc())
+        .limit(_COSIGNATURES)
+    )
+    newest: dict[tuple[str, bytes], str] = {}
+    for row in rows:
+        try:
+            (signature,) = parse_note(f"{size}\n\n".encode() + bytes(row.body)).signatures
+        except ValueError as error:
+            raise IntegrityError(
+                f"{reader.path}: attestation {row.id} was changed: {error}; run `sekisho log verify`"
+            ) from error
+        newest.setdefault((signature.name, signature.id), signature.line)
+    return "".join(newest.values())

@@ -94,11 +94,15 @@ def read_answer(status: int, body: bytes, note: Note, key: VerifierKey) -> Cosig
 def verified(lines: str, note: Note, key: VerifierKey) -> Cosigned:
     """Return the cosignature of this key among signature lines. Raises NoteError, UnverifiableError.
 
-    One without a time is of a witness that does not say what it has seen last, which witnesses must.
+    One without a time says nothing of what the witness saw last, as those of witnesses must: it is refused.
     """
-    cosigned = parse_note(f"{note.text}\n{lines}".encode())
-    signers(cosigned, (key,))
-    signature = next(one for one in cosigned.signatures if (one.name, one.id) == (key.name, key.id))
+    return cosigned(parse_note(f"{note.text}\n{lines}".encode()), key)
+
+
+def cosigned(note: Note, key: VerifierKey) -> Cosigned:
+    """Return the cosignature of this key in a note. Raises as `verified`."""
+    signers(note, (key,))
+    signature = next(one for one in note.signatures if (one.name, one.id) == (key.name, key.id))
     time_s = cosigned_at(signature)
     if not 0 < time_s < _END_OF_TIME:
         raise NoteError(f"the cosignature of {key.name!r} has no time: {time_s} seconds")

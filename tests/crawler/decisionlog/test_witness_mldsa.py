@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from cosigners import ED25519, MLDSA44, STAMP, Cosigner, LoopbackWitness
@@ -275,3 +276,72 @@ def test_a_key_of_a_witness_that_the_registry_names_as_its_own_is_found(log, kin
     (finding,) = report.findings
     assert finding.problem is Problem.REGISTRY_CHANGED
     assert f"type 0x0{kind}, which signs no log" in finding.text
+
+
+@pytest.fixture
+def proof(cosigned, tmp_path, capsys):
+    """A proof of a record in a cosigned checkpoint, and the words that check it."""
+    with cosigned.reader() as reader:
+        (leaf,) = reader.leaves({"key_add"})
+        (opened,) = reader.leaves({"segment_open"})
+    path = tmp_path / "record.proof"
+    words = ["log", "prove", f"{opened.event.segment}#3", "--log", cosigned.url, "--out", str(path)]
+    assert main(words) == ExitCode.DONE
+    capsys.readouterr()
+    return path, ["log", "check", str(path), "--key", leaf.event.vkey]
+
+
+def test_a_proof_brings_the_cosignatures_of_its_checkpoint_and_every_witness_named_must_have_cosigned(
+    proof, new, old, capsys
+):
+    _, words = proof
+    assert main(words) == ExitCode.DONE
+    assert "cosigned" not in capsys.readouterr().out, "nobody asked"
+    both = ["--witness-key", new.text, "--witness-key", old.text]
+    assert main([*words, *both]) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert [f"The witness {one.vkey.short} cosigned it at 2026-11-18T" in shown for one in (new, old)] == [
+        True, True,
+    ]  # fmt: skip
+    assert main([*words, *both, "--format", "json"]) == ExitCode.DONE
+    told = json.loads(capsys.readouterr().out)["cosigned_by"]
+    assert [one["witness"] for one in told] == [new.vkey.short, old.vkey.short]
+    for stranger in (Cosigner(NAME), Cosigner("another.example"), Cosigner(NAME, ED25519)):
+        assert main([*words, *both, "--witness-key", stranger.text]) == ExitCode.TAMPERED
+        captured = capsys.readouterr()
+        assert f"the witness {stranger.vkey.short} did not cosign its checkpoint" in captured.err
+        assert captured.out == ""
+    assert main([*words, "--witness-key", words[-1]]) == ExitCode.USAGE, "the log is no witness of itself"
+
+
+def test_a_forged_cosignature_in_a_proof_is_found_by_whoever_asks_for_it(proof, new, old, capsys):
+    path, words = proof
+    given = json.loads(path.read_text())
+    text = given["registry"]["tlog_proof"]
+    line = next(line for line in text.split("\n") if base64.b64encode(new.id).decode()[:5] in line)
+    octets = base64.b64decode(line.split(" ")[2])[4:]
+    forged = new.written((STAMP + 1).to_bytes(8, "big") + octets[8:]).removesuffix("\n")
+    given["registry"]["tlog_proof"] = text.replace(line, forged)
+    path.write_text(json.dumps(given))
+    assert main([*words, "--witness-key", old.text]) == ExitCode.DONE
+    assert main([*words, "--witness-key", new.text]) == ExitCode.TAMPERED
+    assert "is wrong" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("proof")
+def test_a_proof_is_not_taken_from_an_attestation_that_was_changed(cosigned, capsys):
+    cosigned.unguarded().execute("UPDATE anchor SET body = x'00' WHERE id = 1")
+    with cosigned.reader() as reader:
+        (opened,) = reader.leaves({"segment_open"})
+    assert main(["log", "prove", f"{opened.event.segment}#3", "--log", cosigned.url]) == ExitCode.TAMPERED
+    assert "attestation 1 was changed" in capsys.readouterr().err
+
+
+def test_where_ml_dsa_is_missing_a_proof_is_not_said_to_be_cosigned(proof, new, old, monkeypatch, capsys):
+    _, words = proof
+    monkeypatch.setattr(backend, "mldsa_supported", lambda: False)
+    assert main([*words, "--witness-key", old.text]) == ExitCode.DONE
+    capsys.readouterr()
+    assert main([*words, "--witness-key", new.text]) == ExitCode.UNVERIFIABLE
+    captured = capsys.readouterr()
+    assert (captured.out, "ML-DSA-44 cannot be verified here" in captured.err) == ("", True)
