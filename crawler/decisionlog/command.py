@@ -202,13 +202,6 @@ def _add_asking(commands: Actions, log: _Parser) -> None:
         metavar="VKEY",
         help="a witness that must have cosigned, or a file with its key",
     )
-    check.add_argument(
-        "--witness-key",
-        action="append",
-        default=[],
-        metavar="VKEY",
-        help="a witness that must have cosigned, or a file with its key",
-    )
     _add_format(check)
     check.set_defaults(handler=command_proof.check_proof)
 
