@@ -9,17 +9,19 @@ from collections import Counter
 
 import pytest
 from arrivals import LISTED_SPIDER, undecided
+from held import Held, read_until
 from loopback import Project, page, robots
 
 from crawler.decisionlog.reader import LogReader
 from policies.vocabulary import Stage
 
 PAGES = 40
+AT_ONCE = 4
 HUNG_S = 60.0
-SETTINGS = """
+SETTINGS = f"""
 SEKISHO_PROGRESS = False
-CONCURRENT_REQUESTS = 4
-CONCURRENT_REQUESTS_PER_DOMAIN = 4
+CONCURRENT_REQUESTS = {AT_ONCE}
+CONCURRENT_REQUESTS_PER_DOMAIN = {AT_ONCE}
 JOBDIR = "job"
 """
 LOOPS = {"twisted": "", "asyncio": "\nTWISTED_REACTOR_ENABLED = False\n"}
@@ -27,9 +29,8 @@ LOOPS = {"twisted": "", "asyncio": "\nTWISTED_REACTOR_ENABLED = False\n"}
 
 @pytest.fixture(params=LOOPS)
 def road(request, web, project):
-    """A project whose spider asks for forty slow pages of one site, in this order."""
+    """A project whose spider asks for forty pages of one site, in this order."""
     web.add("a.localhost", "/robots.txt", robots("User-agent: *\nDisallow: /private\n"))
-    web.default = page("x", delay=0.1)
     project.append("project_settings.py", SETTINGS + LOOPS[request.param])
     project.write("spiders/listed.py", LISTED_SPIDER)
     urls = [web.url("a.localhost", f"/p/{number}") for number in range(PAGES)]
@@ -38,15 +39,18 @@ def road(request, web, project):
 
 
 def started(web, project: Project, pages: int):
-    """Start a crawl and return its process when the server has received that many requests more."""
-    wanted = len(web.received) + pages
+    """Start a crawl whose first pages are answered and the next ones not, and wait until none more can leave.
+
+    Returns its process and what holds the answers back.
+    """
+    web.default = held = Held(web, page("x"), free=pages)
     process = project.start("crawl", "listed")
     end = time.monotonic() + HUNG_S
-    while len(web.received) < wanted:
+    while len(held.waiting) < AT_ONCE:
         assert process.poll() is None, process.communicate()[1][-3000:]
         assert time.monotonic() < end, "hung"
-        time.sleep(0.002)
-    return process
+        time.sleep(0.01)
+    return process, held
 
 
 def runs(project: Project):
@@ -77,8 +81,10 @@ def verifies(project: Project):
 def test_a_crawl_that_is_asked_to_stop_ends_in_order_and_the_next_run_judges_anew_what_waited(
     web, road, sent
 ):
-    process = started(web, road, 10)
+    process, held = started(web, road, 10)
     process.send_signal(sent)
+    read_until(process, "Closing spider (shutdown)")
+    held.release()
     _, stderr = process.communicate(timeout=HUNG_S)
     first = len(web.received)
     assert process.returncode == 0, stderr
@@ -87,9 +93,13 @@ def test_a_crawl_that_is_asked_to_stop_ends_in_order_and_the_next_run_judges_ane
     assert closing(road, records)["reason"] == "shutdown"
     assert without_outcome(records) == []
     assert undecided(web, web.received, records) == []
-    assert first < PAGES
-    # The site thinks again before the next run: what was judged then says nothing about now.
-    web.add("a.localhost", "/robots.txt", robots("User-agent: *\nDisallow: /p/39\n"))
+    # The site thinks again before the next run, about a page that the first did not ask for: what was judged
+    # then says nothing about now.
+    pages = {f"/p/{number}" for number in range(PAGES)}
+    waited = pages - set(web.paths())
+    assert len(waited) == PAGES - 10 - AT_ONCE
+    forbidden = min(waited)
+    web.add("a.localhost", "/robots.txt", robots(f"User-agent: *\nDisallow: {forbidden}$\n"))
     after = road.scrapy("crawl", "listed")
     assert after.code == 0, after.stderr
     received = web.received[first:]
@@ -99,16 +109,17 @@ def test_a_crawl_that_is_asked_to_stop_ends_in_order_and_the_next_run_judges_ane
     assert received[0].path == "/robots.txt"
     counted = Counter(path for path in web.paths() if path != "/robots.txt")
     # The spider's own start begins again; what it asks for twice it asks for with `dont_filter`.
-    assert set(counted) == {f"/p/{number}" for number in range(PAGES - 1)}
-    assert web.url("a.localhost", "/p/39") in {one.url for one in records if one.reason == "robots_disallow"}
+    assert set(counted) == pages - {forbidden}
+    assert web.url("a.localhost", forbidden) in {
+        one.url for one in records if one.reason == "robots_disallow"
+    }
     verifies(road)
 
 
 def test_a_crawl_that_is_told_twice_to_stop_leaves_a_log_that_says_what_was_under_way(web, road):
-    web.default = page("x", delay=5)  # nothing ends by itself
-    process = started(web, road, 3)
+    process, _ = started(web, road, 3)  # nothing ends by itself
     process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
+    read_until(process, "shutting down gracefully")
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=HUNG_S)
     assert "forcing unclean shutdown" in stderr
@@ -126,10 +137,9 @@ def test_a_crawl_that_is_told_twice_to_stop_leaves_a_log_that_says_what_was_unde
 
 
 def test_a_killed_crawl_goes_on_with_what_waited_and_its_log_names_what_was_under_way(web, road):
-    process = started(web, road, 12)
+    process, held = started(web, road, 12)
     process.kill()
     process.communicate(timeout=HUNG_S)
-    time.sleep(0.3)
     first = list(web.received)
     (segment, records), *_ = runs(road)
     assert not segment.sealed
@@ -137,6 +147,8 @@ def test_a_killed_crawl_goes_on_with_what_waited_and_its_log_names_what_was_unde
     unknown = set(without_outcome(records))
     known = {one.url for one in records if one.stage is Stage.OUTCOME}
     assert {web.url(one.host, one.path) for one in first} <= known | unknown
+    assert {web.url(one.host, one.path) for one in held.waiting} <= unknown
+    web.default = page("x")
     after = road.scrapy("crawl", "listed")
     assert after.code == 0, after.stderr
     (_, _), (segment, records) = runs(road)

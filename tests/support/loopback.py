@@ -125,6 +125,11 @@ class Web:
         """Return the paths received, of one host or of all."""
         return [one.path for one in self.received if host in (None, one.host)]
 
+    def soon(self, act: Callable[[], object]) -> None:
+        """Have something done in the server's own thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(act)
+
     def listen_also(self, address: str) -> None:
         """Serve the same web on another loopback address, on the same port."""
         assert self._loop is not None
