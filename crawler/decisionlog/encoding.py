@@ -150,13 +150,19 @@ def encode_context(agent: str | bytes, policy: bytes, blocklist: bytes) -> bytes
 
 
 def derive_segment_uuid(
-    *, number: int, run: str | bytes, agent: str | bytes, opened_us: int, nonce: bytes
+    *,
+    number: int,
+    run: str | bytes,
+    agent: str | bytes,
+    opened_us: int,
+    nonce: bytes,
+    schema: int | None = None,
 ) -> UUID:
-    """Return the UUID that commits to a segment's row."""
+    """Return the UUID that commits to a segment's row; `schema` is that of its records, if not ours."""
     octets = bytearray(
         sha256(
             _SEGMENT_LABEL
-            + field_int(SCHEMA_VERSION)
+            + field_int(SCHEMA_VERSION if schema is None else schema)
             + field_int(number)
             + field_text(run)
             + field_text(agent)

@@ -35,6 +35,7 @@ class Problem(StrEnum):
     DOCUMENT_MISSING = "document_missing"
     FILE_DAMAGED = "file_damaged"
     FILE_MISSING = "file_missing"
+    FILE_OUTSIDE = "file_outside"
     REGISTRY_CHANGED = "registry_changed"
     REGISTRY_MISSING = "registry_missing"
     CHECKPOINT_WRONG = "checkpoint_wrong"

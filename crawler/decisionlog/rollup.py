@@ -226,8 +226,12 @@ def unpack_places(octets: bytes) -> Iterator[int]:
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str, expected: type) -> Any:  # noqa: ANN401 - JSON
-    value = json.loads(text)
-    if canonical(value) != text or not isinstance(value, expected):
+    try:
+        value = json.loads(text)
+        same = canonical(value) == text
+    except RecursionError as error:
+        raise ValueError("a sum by host is nested too deep") from error
+    if not same or not isinstance(value, expected):
         raise ValueError("a sum by host is not canonical JSON")
     return value
 

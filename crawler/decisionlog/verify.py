@@ -24,7 +24,7 @@ from crawler.decisionlog.location import last_checkpoint
 from crawler.decisionlog.registry_state import KnownCheckpoint, RegistryState
 from crawler.decisionlog.verify_anchors import Checked, anchors_of, check_anchors
 from crawler.decisionlog.verify_documents import DocumentCheck
-from crawler.decisionlog.verify_registry import RegistryCheck
+from crawler.decisionlog.verify_registry import RegistryCheck, check_without_registry
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
 from crawler.decisionlog.verify_source import DatabaseSource
 from crawler.decisionlog.verify_sums import HostSums, compare_sums
@@ -207,9 +207,7 @@ class _Verification:
             numbers = {claim.number for claim in claims}
             self._documents.discarded = compare_retention(self._raw, self._state, numbers, self._findings)
         else:
-            self._notes.append(
-                "the log has no registry (format 1): that its end was not cut off is not proved"
-            )
+            self._unverifiable.append(check_without_registry(known, trusted, self._findings))
         for claim in claims:
             self._segment(claim, progress)
         self._documents.run()

@@ -10,7 +10,7 @@ Reads through a protocol, so that a database and an export are verified by the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.notes import (
@@ -74,6 +74,8 @@ class RegistryCheck:
         self._trusted = tuple(trusted)
         self._tree = CompactRange()
         self._active: dict[str, VerifierKey] = {}
+        self._named: list[VerifierKey] = []  # every key that an entry added, whether or not it ever signed
+        self._signed: set[VerifierKey] = set()  # checkpoints of this registry, in it or kept outside
         self._last_us = 0
         self._signed_to = 0
         self._unendorsed: dict[int, dict[str, VerifierKey]] = {}  # size to the keys that may endorse
@@ -225,10 +227,10 @@ class RegistryCheck:
             if self._active.pop(event.vkey, None) is None:
                 self._find(Problem.KEY_WRONG, f"entry {idx} of the registry retires a key that did not sign")
             return
-        if self.state.keys:
+        if self._named:
             self._unendorsed[idx + 1] = dict(self._active)
         self._active[event.vkey] = key
-        self.state.keys.append(event.vkey)
+        self._named.append(key)
 
     def _check_checkpoint(self, row: CheckpointRow) -> None:
         place = f"the checkpoint of size {row.size}"
@@ -239,7 +241,7 @@ class RegistryCheck:
         try:
             note = parse_note(bytes(row.note))
             head = parse_checkpoint(note)
-            signers(note, self._active.values())
+            signed = signers(note, self._active.values())
             endorsers = self._unendorsed.pop(row.size, None)
             if endorsers is not None:
                 signers(note, endorsers.values())
@@ -252,6 +254,7 @@ class RegistryCheck:
         if wrong is not None:
             self._find(Problem.CHECKPOINT_WRONG, f"{place} is wrong: {wrong}")
             return
+        self._signed.update(signed)
         self._due.discard(row.size)
         self._signed_to = row.size
         self.state.newest = note
@@ -273,7 +276,7 @@ class RegistryCheck:
             head = parse_checkpoint(known.note)
             wrong = self._misfit(head)
             try:
-                signers(known.note, [*self._trusted, *map(parse_vkey, self.state.keys)])
+                signed = signers(known.note, [*self._trusted, *self._named])
             except NoteError as error:
                 wrong = wrong or str(error)
             if wrong is not None:
@@ -281,6 +284,7 @@ class RegistryCheck:
                     Problem.ROLLED_BACK, f"the log is not the one of the checkpoint {known.place}: {wrong}"
                 )
                 continue
+            self._signed.update(signed)
             self.state.outside += 1
             self.state.unproved = -head.size  # `_check_end` adds the size of the whole
 
@@ -303,6 +307,33 @@ class RegistryCheck:
                 self._find(Problem.CHECKPOINT_MISSING, f"the checkpoint of size {size} is gone")
         for size in self._unendorsed:
             self._find(Problem.KEY_WRONG, f"no older key signed that of entry {size - 1} of the registry")
+        self.state.keys = [str(key) for key in dict.fromkeys(self._named) if key in self._signed]
         for key in self._trusted:
-            if str(key) not in self.state.keys and not self.state.outside:
-                self._find(Problem.KEY_WRONG, f"the log was never signed with the key {key}")
+            if key not in self._signed:
+                self._find(
+                    Problem.KEY_WRONG,
+                    f"the log was never signed with the key {key}{_NAMED if key in self._named else ''}",
+                )
+
+
+_NAMED: Final = ", which an entry of its registry names"
+
+
+def check_without_registry(
+    known: Iterable[KnownCheckpoint], trusted: Iterable[VerifierKey], findings: Findings
+) -> str:
+    """Hold what is known of a log against one that says to have no registry (format 1).
+
+    Returns what cannot be verified of it: whoever rewrites a log whole can also give it the older format.
+    """
+    says = "it says to have format 1, without a registry"
+    for one in known:
+        findings.add(
+            Problem.ROLLED_BACK, f"the log is not the one of the checkpoint {one.place}, because {says}"
+        )
+    for key in trusted:
+        findings.add(Problem.KEY_WRONG, f"the log was never signed with the key {key}, because {says}")
+    return (
+        "the log has no registry (format 1): that its end was not cut off, and that it was not rewritten as"
+        " a whole, is not proved"
+    )

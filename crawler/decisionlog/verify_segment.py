@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from crawler.decisionlog.verify_source import Page, RecordSource
     from crawler.decisionlog.verify_sums import HostSums
 
-_LARGEST_HOLE: Final = 10_000_000  # indices; behind a larger one nothing is looked at
+_SCHEMAS: Final = 1 << 31
+_LARGEST_HOLE: Final = 10_000_000  # indices, of all holes; when more are gone, nothing else is looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentClaim:
     """A segment's row, its heads (size, root, time in order of size), and how far it went at the start.
 
-    `erased` are the indices of the records whose URLs the registry says to be erased.
+    `erased` are the indices of the records whose URLs the registry says to be erased; `withheld` says that
+    an export was made without any.
     Texts are UTF-8 as read, so that a broken one is a finding and no crash.
     """
 
@@ -51,6 +53,7 @@ class SegmentClaim:
     end: int
     opening_end: int
     erased: frozenset[int] = frozenset()
+    withheld: bool = False
 
 
 _NO_OPENING: Final = (sys.maxsize, None, None, None)
@@ -79,6 +82,7 @@ class SegmentCheck:
         self._encoder = encoding.RecordEncoder(claim.uuid, lead=b"\x00")
         self._tree = CompactRange()
         self._heads = list(reversed(claim.heads))
+        self._gone = 0
         self._broken = False  # a record is missing: roots behind it cannot be recomputed
         self._requests = bytearray()
         self.sums = sums  # of the records, None where nobody asks or some record is nothing that was written
@@ -100,18 +104,16 @@ class SegmentCheck:
         return tuple(out)
 
     def is_of_another_version(self) -> bool:
-        """Whether the records have a schema that only another version of Sekisho knows."""
-        return self._claim.schema != encoding.SCHEMA_VERSION and self._derived() != self._claim.uuid
+        """Whether its UUID commits to a schema of records that only another version of Sekisho knows."""
+        schema = self._claim.schema
+        return type(schema) is int and 1 < schema < _SCHEMAS and self._derived(schema) == self._claim.uuid
 
-    def _derived(self) -> UUID:
+    def _derived(self, schema: int | None = None) -> UUID:
         claim = self._claim
         return encoding.derive_segment_uuid(
-            number=claim.number,
-            run=claim.run,
-            agent=claim.agent,
-            opened_us=claim.opened_us,
-            nonce=claim.nonce,
-        )
+            schema=schema, number=claim.number, run=claim.run, agent=claim.agent,
+            opened_us=claim.opened_us, nonce=claim.nonce,
+        )  # fmt: skip
 
     def _find(self, problem: Problem, text: str, idx: int | None = None) -> None:
         self._findings.add(problem, text, self._claim.uuid, idx)
@@ -155,7 +157,8 @@ class SegmentCheck:
         here = len(self._requests)
         self._broken = True
         self._find(Problem.RECORD_MISSING, f"records {here} to {to - 1} are gone", here)
-        if to - here > _LARGEST_HOLE:
+        self._gone += to - here
+        if self._gone > _LARGEST_HOLE:
             raise _HoleError
         self._requests.extend(bytes(to - here))
 
@@ -255,7 +258,7 @@ class SegmentCheck:
         return leaves, times, opened
 
     def _url_missing(self, idx: int) -> None:
-        if idx in self._claim.erased:
+        if self._claim.withheld or idx in self._claim.erased:
             return
         self._find(Problem.URL_MISSING, "its URL is gone, and no record says that it was erased", idx)
 

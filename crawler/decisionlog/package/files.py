@@ -1,13 +1,18 @@
-"""Compares the files of a package with its manifest and its sums: which are missing, cut off or changed."""
+"""Compares the files of a package with its manifest and its sums: missing, cut off, changed, or none of its.
+
+A file that nothing lists is verified by nobody, and whoever reads all of a folder (`records/*.parquet`)
+believes it none the less: among records, URLs, sums and documents it is a finding, elsewhere it is told.
+"""
 
 from __future__ import annotations
 
 import os
 from hashlib import file_digest, sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.package import layout, read_jsonl
+from crawler.decisionlog.package.opened import regular
 from crawler.decisionlog.package.read import UNREADABLE
 
 if TYPE_CHECKING:
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crawler.decisionlog.package.layout import Manifest
+
+_LONGEST: Final = 1 << 16  # octets of a line of the sums
 
 
 def check_files(folder: Path, manifest: Manifest, octets: bytes, findings: Findings) -> None:
@@ -25,8 +32,9 @@ def check_files(folder: Path, manifest: Manifest, octets: bytes, findings: Findi
             findings.add(Problem.FILE_MISSING, f"{part.path} is missing")
             continue
         try:
-            with path.open("rb") as file:
-                digest, size = file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size
+            with regular(path).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                digest = file_digest(file, "sha256").hexdigest() if size == part.octets else ""
         except OSError as error:
             findings.add(Problem.FILE_DAMAGED, f"{part.path} cannot be read: {error}")
             continue
@@ -34,12 +42,30 @@ def check_files(folder: Path, manifest: Manifest, octets: bytes, findings: Findi
             findings.add(Problem.FILE_DAMAGED, f"{part.path} has {size:,} octets instead of {part.octets:,}")
         elif digest != part.sha256:
             findings.add(Problem.FILE_DAMAGED, f"{part.path} has another SHA-256 than the manifest says")
-    listed = {part.path for part in manifest.files}
-    for segment in manifest.segments:
-        for named in (segment.records, segment.urls, segment.sums):
-            if named is not None and named not in listed:
-                findings.add(Problem.FILE_MISSING, f"{named} is not among the files of the manifest")
+    listed, named = {part.path for part in manifest.files}, layout.file_names(manifest)
+    for name in sorted(named - listed):
+        findings.add(Problem.FILE_MISSING, f"{name} is not among the files of the manifest")
+    for name in sorted(listed - named):
+        findings.add(Problem.FILE_OUTSIDE, f"{name} is among the files of the manifest, and is no part of it")
     _check_sums(folder, manifest, octets, findings)
+
+
+def check_strangers(folder: Path, manifest: Manifest, findings: Findings) -> list[str]:
+    """Find what is in the package and is not listed; return what stands beside its data. Documents apart."""
+    known = {part.path for part in manifest.files} | {layout.MANIFEST, layout.SUMS, *layout.DATA_FOLDERS}
+    beside = [name for name in _names(folder) if name not in known]
+    for inside in sorted(layout.DATA_FOLDERS - {"documents"}):
+        for name in _names(folder / inside):
+            if f"{inside}/{name}" not in known:
+                findings.add(Problem.FILE_OUTSIDE, f"{inside}/{name} is no part of the package")
+    return beside
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []  # what should be in it is missing, and found to be
 
 
 def _is_ours(folder: Path, path: Path) -> bool:
@@ -50,9 +76,9 @@ def _is_ours(folder: Path, path: Path) -> bool:
 def _check_sums(folder: Path, manifest: Manifest, octets: bytes, findings: Findings) -> None:
     path = folder / layout.SUMS
     try:
-        with path.open("rb") as file:
+        with regular(path).open("rb") as file:
             for expected in _sums(folder, manifest, octets):
-                if file.readline() != expected:
+                if file.readline(_LONGEST) != expected:
                     findings.add(
                         Problem.FILE_DAMAGED,
                         f"{layout.SUMS} does not say what the manifest does: {expected.decode().split()[1]}",

@@ -17,6 +17,8 @@ from uuid import UUID
 import rfc8785
 
 from crawler.decisionlog.errors import IntegrityError, LogError
+from crawler.decisionlog.schema import FORMAT as LOG_FORMAT
+from crawler.decisionlog.schema import FORMAT_1
 
 FORMAT: Final = "sekisho.package/1"
 MANIFEST: Final = "manifest.json"
@@ -31,6 +33,7 @@ REGISTRY: Final = "registry.jsonl"
 CHECKPOINTS: Final = "checkpoints.jsonl"
 ANCHORS: Final = "anchors.jsonl"
 CHECKPOINT: Final = "checkpoint"
+DATA_FOLDERS: Final = frozenset({"records", "urls", "sums", "documents"})
 
 _Part = TypeVar("_Part", "FilePart", "SegmentPart", "Counts")
 
@@ -139,6 +142,16 @@ class Manifest:
         )
 
 
+def file_names(manifest: Manifest) -> frozenset[str]:
+    """Return the paths of the files that a package with this manifest lists, and of no others."""
+    names = {README, VERIFIER, SEGMENTS, CONTEXTS, HEADS, DOCUMENTS}
+    if manifest.log_format != FORMAT_1:
+        names |= {REGISTRY, CHECKPOINTS, ANCHORS, CHECKPOINT}
+    for part in manifest.segments:
+        names.update(path for path in (part.records, part.urls, part.sums) if path is not None)
+    return frozenset(names)
+
+
 def segment_file(kind: str, number: int, segment: UUID, suffix: str) -> str:
     """Return where a segment's records, urls or sums are."""
     return f"{kind}/{number:06d}-{segment}{suffix}"
@@ -169,9 +182,15 @@ def parse_manifest(octets: bytes) -> Manifest:
         )
     try:
         manifest = _manifest(members)
+        canonical = manifest.octets()
     except (KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"{MANIFEST} is not what Sekisho writes: {error!r}") from error
-    if manifest.octets() != octets:
+    if manifest.log_format not in {LOG_FORMAT, FORMAT_1}:
+        raise PackageError(
+            f"the log in the package has format {manifest.log_format[:60]!r}: use the Sekisho version that"
+            " wrote it, or its own verify.py"
+        )
+    if canonical != octets:
         raise ManifestError(f"{MANIFEST} is not canonical JSON, or has members that it does not have")
     return manifest
 
@@ -187,16 +206,28 @@ def _manifest(members: dict[str, Any]) -> Manifest:
     for part in segments:
         UUID(part.segment)
         bytes.fromhex(part.root)
+        if not part.pruned and (part.urls is not None) != members["urls"]:
+            raise ValueError("it does not say whether it has URLs")
+        if part.pruned and (part.records, part.urls) != (None, None):
+            raise ValueError("a segment was pruned, and has files")
+    numbers = [part.number for part in segments]
+    if numbers != sorted(set(numbers)):
+        raise ValueError("its segments are not in order")
     files = tuple(_part(FilePart, each) for each in members["files"])
+    if len({part.path for part in files}) != len(files):
+        raise ValueError("it lists a file twice")
     for path in (
         *(file.path for file in files),
         *(path for part in segments for path in (part.records, part.urls, part.sums) if path is not None),
     ):
         checked_path(path)
+    encoding = Encoding(members["encoding"])
+    if not members["committed"] and (encoding is Encoding.JSONL or not members["urls"]):
+        raise ValueError("its records have no commitments, and need them")
     return Manifest(
         log_format=members["log_format"],
         origin=members["origin"],
-        encoding=Encoding(members["encoding"]),
+        encoding=encoding,
         whole=members["whole"],
         urls=members["urls"],
         committed=members["committed"],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.package import layout, read_jsonl, read_parquet
 from crawler.decisionlog.package.layout import Encoding, Manifest, SegmentPart
+from crawler.decisionlog.package.opened import LONGEST_LINE, read_whole, regular
 from crawler.decisionlog.registry_state import CheckpointRow, LeafRow
 from crawler.decisionlog.verify_source import NO_OPENINGS, NO_RECORDS, RECORD_COLUMNS, DocumentRow, Page
 
@@ -30,6 +31,9 @@ Openings = dict[str, "list[Any]"]
 
 UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError, OSError, OverflowError)
 _OPENING: Final = ("idx", "url", "parent_url", "salt")
+_DOCUMENT: Final = ("sha256", "kind", "size")
+_DIGEST: Final = 32
+_LARGEST: Final = 1 << 30  # octets of a document; no table holds more in one cell
 
 
 class PackageDocuments:
@@ -55,10 +59,10 @@ class PackageDocuments:
         path = self._folder / layout.DOCUMENTS
         try:
             for row in read_jsonl.lines(path):
-                digest, size = bytes.fromhex(row["sha256"]), row["size"]
-                if len(digest) != sha256().digest_size or type(size) is not int:
+                digest, kind, size = read_jsonl.unhex(row["sha256"]), row["kind"].encode(), row["size"]
+                if len(row) != len(_DOCUMENT) or len(digest) != _DIGEST or type(size) is not int:
                     raise ValueError("a line names no document")
-                yield digest, row["kind"].encode(), size
+                yield digest, kind, size
         except UNREADABLE as error:
             self._findings.add(Problem.FILE_DAMAGED, f"{layout.DOCUMENTS} cannot be read: {error}")
 
@@ -73,7 +77,7 @@ class PackageDocuments:
         for digest, kind, size in self._rows():
             path = self._folder / layout.document_file(digest.hex())
             try:
-                octets = b"" if path.is_symlink() or path.stat().st_size != size else path.read_bytes()
+                octets = b"" if regular(path).stat().st_size != size else read_whole(path, _LARGEST)
             except OSError as error:
                 self._findings.add(
                     Problem.DOCUMENT_MISSING,
@@ -82,6 +86,22 @@ class PackageDocuments:
                 continue
             number += 1
             yield DocumentRow(number=number, sha256=digest, kind=kind, size=size, codec=b"raw", body=octets)
+
+    def strangers(self) -> Iterator[str]:
+        """Yield the paths of what is among the documents and is not listed."""
+        top = self._folder / "documents"
+        for folder in sorted(top.iterdir()) if top.is_dir() else ():
+            if not folder.is_dir() or folder.is_symlink():
+                yield f"documents/{folder.name}"
+                continue
+            for path in folder.iterdir():
+                name = f"documents/{folder.name}/{path.name}"
+                try:
+                    listed = self.kind(read_jsonl.unhex(path.name)) is not None
+                except ValueError:
+                    listed = False
+                if not listed or layout.document_file(path.name) != name:
+                    yield name
 
     def mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
         """Return no record: looking for one would mean to read the whole package again."""
@@ -99,10 +119,11 @@ class PackageRegistry:
     def leaves(self) -> Iterator[LeafRow]:
         """Yield the leaves."""
         try:
-            with (self._folder / layout.REGISTRY).open("rb") as file:
-                for idx, line in enumerate(file):
+            with regular(self._folder / layout.REGISTRY).open("rb") as file:
+                for idx, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b"")):
                     if not line.endswith(b"\n"):
                         self._damaged(layout.REGISTRY, ValueError("its last line was cut off"))
+                        return
                     body = line.removesuffix(b"\n")
                     yield LeafRow(idx=idx, ts_us=None, kind=None, segment_id=None, body=body, leaf_hash=None)
         except OSError as error:
@@ -112,6 +133,8 @@ class PackageRegistry:
         """Yield the checkpoints; a note that is none gets size 0, where none can stand."""
         try:
             for row in read_jsonl.lines(self._folder / layout.CHECKPOINTS):
+                if len(row) != 1:
+                    raise ValueError("a line has other members than a note")
                 note = row["note"]
                 size = note.split("\n")[1] if note.count("\n") > 1 else ""
                 number = int(size) if size.isascii() and size.isdigit() and len(size) < 19 else 0  # noqa: PLR2004 - 63 bits

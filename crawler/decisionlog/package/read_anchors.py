@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.package import layout, read_jsonl
 from crawler.decisionlog.package.read import UNREADABLE, PackageRegistry
-from crawler.decisionlog.package.rows import number
+from crawler.decisionlog.package.rows import exactly, number
 from crawler.decisionlog.verify_anchors import AnchorRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+_ANCHOR: Final = frozenset({"id", "size", "ts_us", "kind", "name", "body"})
 
 
 def anchors_of(folder: Path, findings: Findings) -> list[AnchorRow]:
@@ -25,11 +28,11 @@ def anchors_of(folder: Path, findings: Findings) -> list[AnchorRow]:
                 ts_us=number(row["ts_us"]),
                 kind=_text(row["kind"]),
                 name=_text(row["name"]),
-                body=bytes.fromhex(row["body"]),
+                body=read_jsonl.unhex(row["body"]),
                 note=None,
                 made_us=None,
             )
-            for row in read_jsonl.lines(folder / layout.ANCHORS)
+            for row in _rows(folder)
         ]
     except UNREADABLE as error:
         findings.add(Problem.FILE_DAMAGED, f"{layout.ANCHORS} cannot be read: {error}")
@@ -44,6 +47,12 @@ def anchors_of(folder: Path, findings: Findings) -> list[AnchorRow]:
         leaf.idx + 1: _time(bytes(leaf.body)) for leaf in source.leaves() if leaf.idx + 1 in sizes
     }  # fmt: skip
     return [row._replace(note=notes.get(row.size), made_us=times.get(row.size)) for row in rows]
+
+
+def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    for row in read_jsonl.lines(folder / layout.ANCHORS):
+        exactly(_ANCHOR, row)
+        yield row
 
 
 def _text(value: object) -> str:

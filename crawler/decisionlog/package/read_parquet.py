@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.package.arrow import load_pyarrow
 from crawler.decisionlog.package.jsonl import DIGESTS, TEXTS
+from crawler.decisionlog.package.opened import regular
 from crawler.decisionlog.package.pages import KEPT, PLAIN
+from crawler.decisionlog.package.read_jsonl import only_octets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +30,7 @@ _REPEATING: Final = TEXTS | {"basis_sha256"}
 def _batches(path: Path, names: Sequence[str]) -> Iterator[Any]:
     pa, pq = load_pyarrow()
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:
+        with pq.ParquetFile(regular(path), pre_buffer=False) as file:
             found = file.schema_arrow
             if found.names != list(names):
                 raise ValueError(f"its columns are {', '.join(found.names)[:300]}")
@@ -36,7 +38,9 @@ def _batches(path: Path, names: Sequence[str]) -> Iterator[Any]:
                 expected = _type(pa, name)
                 if found.field(name).type != expected:
                     raise ValueError(f"its column {name} is no {expected}")
-            yield from file.iter_batches(batch_size=_ROWS, use_threads=False)
+            for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
+                batch.validate(full=True)  # such as texts that are no Unicode, at which another reader stops
+                yield batch
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is no whole Parquet file: {error}") from error
 
@@ -83,7 +87,7 @@ def openings(path: Path, *, committed: bool) -> Iterator[Openings]:
             odd = columns.pop(f"{name}_octets")
             if any(octets is not None for octets in odd):
                 columns[name] = [
-                    text if octets is None else octets
+                    text if octets is None else only_octets(text, octets)
                     for text, octets in zip(columns[name], odd, strict=True)
                 ]
         yield columns

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from uuid import UUID
 
+from crawler.decisionlog.package.read_jsonl import unhex
 from crawler.decisionlog.rollup import STORED
 from crawler.decisionlog.verify_segment import SegmentClaim
 
@@ -19,6 +20,20 @@ def number(value: object) -> int:
     if type(value) is not int:
         raise ValueError(f"{value!r} is no integer")
     return value
+
+
+_SEGMENT: Final = frozenset({
+    "id", "uuid", "run_id", "agent", "schema_ver", "opened_us", "nonce", "sealed_us", "size", "root",
+})  # fmt: skip
+_HEAD: Final = frozenset({"segment_id", "size", "root", "ts_us"})
+_CONTEXT: Final = frozenset({"id", "agent", "policy_sha256", "blocklist_sha256"})
+
+
+def exactly(names: frozenset[str], row: dict[str, Any]) -> None:
+    """See that a line has these members and no others, which would be read and never verified."""
+    if row.keys() != names:
+        other = ", ".join(sorted(row.keys() ^ names))
+        raise ValueError(f"a line has other members than it should have: {other[:120]!a}")
 
 
 @dataclass(slots=True)
@@ -35,16 +50,22 @@ class Rows:
 
     def take_segment(self, row: dict[str, Any]) -> None:
         """Take a line of segments.jsonl; it is looked at when its segment is."""
-        self.segments[number(row["id"])] = row
+        exactly(_SEGMENT, row)
+        if self.segments.setdefault(number(row["id"]), row) is not row:
+            raise ValueError(f"segment number {row['id']} stands in it twice")
 
     def take_head(self, row: dict[str, Any]) -> None:
         """Take a line of heads.jsonl."""
-        head = number(row["size"]), bytes.fromhex(row["root"]), number(row["ts_us"])
+        exactly(_HEAD, row)
+        head = number(row["size"]), unhex(row["root"]), number(row["ts_us"])
         self.heads.setdefault(number(row["segment_id"]), []).append(head)
 
     def take_context(self, row: dict[str, Any]) -> None:
         """Take a line of contexts.jsonl."""
-        digests = bytes.fromhex(row["policy_sha256"]), bytes.fromhex(row["blocklist_sha256"])
+        exactly(_CONTEXT, row)
+        if row["id"] in self.contexts:
+            raise ValueError(f"context {row['id']} stands in it twice")
+        digests = unhex(row["policy_sha256"]), unhex(row["blocklist_sha256"])
         self.contexts[number(row["id"])] = (row["agent"].encode(), *digests)
 
 
@@ -60,10 +81,10 @@ def claim_of(
         agent=row["agent"].encode(),
         schema=row["schema_ver"],
         opened_us=number(row["opened_us"]),
-        nonce=bytes.fromhex(row["nonce"]),
+        nonce=unhex(row["nonce"]),
         sealed_us=None if sealed_us is None else number(sealed_us),
         sealed_size=None if size is None else number(size),
-        sealed_root=None if root is None else bytes.fromhex(root),
+        sealed_root=None if root is None else unhex(root),
         heads=heads,
         start=0,
         end=part.size,

@@ -9,21 +9,23 @@ log had beside those is in the registry, and cannot be left out without being fo
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.findings import Findings, Problem, SegmentReport, VerifyReport
 from crawler.decisionlog.notes import parse_checkpoint
 from crawler.decisionlog.package import layout, read_jsonl
-from crawler.decisionlog.package.files import check_files
+from crawler.decisionlog.package.files import check_files, check_strangers
 from crawler.decisionlog.package.layout import ManifestError, PackageError
+from crawler.decisionlog.package.opened import read_whole
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
 from crawler.decisionlog.package.read_anchors import anchors_of
 from crawler.decisionlog.package.rows import Rows, claim_of, sum_row
+from crawler.decisionlog.package.stated import check_counts, check_openings, check_part, check_rows
 from crawler.decisionlog.registry_state import RegistryState, octets_of
 from crawler.decisionlog.verify_anchors import Checked, check_anchors
 from crawler.decisionlog.verify_documents import DocumentCheck
-from crawler.decisionlog.verify_registry import RegistryCheck
+from crawler.decisionlog.verify_registry import RegistryCheck, check_without_registry
 from crawler.decisionlog.verify_segment import SegmentCheck
 from crawler.decisionlog.verify_sums import HostSums, compare_sums
 from crawler.decisionlog.verify_told import compare, with_told
@@ -40,6 +42,10 @@ if TYPE_CHECKING:
     from crawler.decisionlog.registry_state import KnownCheckpoint, Told
     from crawler.decisionlog.rollup import SumRow
     from crawler.decisionlog.verify_segment import SegmentClaim
+
+_LONGEST_MANIFEST: Final = 1 << 28  # octets: a million segments
+_LONGEST_NOTE: Final = 1 << 17
+_NAMED: Final = 20  # as many as a line holds
 
 
 def verify_package(
@@ -62,7 +68,7 @@ def verify_package(
     findings = Findings()
     verification = _Verification(folder, findings)
     try:
-        octets = (folder / layout.MANIFEST).read_bytes()
+        octets = read_whole(folder / layout.MANIFEST, _LONGEST_MANIFEST)
         manifest = layout.parse_manifest(octets)
     except FileNotFoundError:
         findings.add(
@@ -71,9 +77,10 @@ def verify_package(
     except ManifestError as error:
         findings.add(Problem.FILE_DAMAGED, str(error))
     except OSError as error:
-        raise PackageError(f"{folder / layout.MANIFEST} cannot be read: {error}") from error
+        findings.add(Problem.FILE_DAMAGED, f"{layout.MANIFEST} cannot be read: {error}")
     else:
         check_files(folder, manifest, octets, findings)
+        verification.check_strangers(manifest)
         verification.run(manifest, progress, known, trusted)
         if manifest.log_format != schema.FORMAT_1:
             verification.check_anchors(roots, witnesses)
@@ -106,11 +113,13 @@ class _Verification:
         try:
             check = DocumentCheck(documents, self._findings)
             rows = self._rows(manifest)
-            claims = [claim for part in manifest.segments if (claim := self._claim(part, rows)) is not None]
+            claims = [
+                claim
+                for part in manifest.segments
+                if (claim := self._claim(manifest, part, rows)) is not None
+            ]
             if manifest.log_format == schema.FORMAT_1:
-                self._notes.append(
-                    "the log has no registry (format 1): that its end was not cut off is not proved"
-                )
+                self._unverifiable.append(check_without_registry(known, trusted, self._findings))
             else:
                 self._registry(manifest, claims, known, trusted)
                 check.discarded = {octets_of(digest) for digest in self._state.erased_documents}
@@ -119,8 +128,23 @@ class _Verification:
             check.run()
             self._documents = check.count
             self._notes.extend(check.notes)
+            for name in documents.strangers():
+                self._find(Problem.FILE_OUTSIDE, f"{name} is no part of the package")
+            found = {"documents": check.count, "checkpoints": self._state.checkpoints}
+            check_counts(manifest, rows, found, self._findings)
+            if not manifest.urls and self._done:
+                self._unverifiable.append(
+                    "the package was made without URLs: which URLs its records are about is not in it"
+                )
         finally:
             documents.close()
+
+    def check_strangers(self, manifest: Manifest) -> None:
+        """Find files that the manifest does not list."""
+        beside = check_strangers(self._folder, manifest, self._findings)
+        if beside:
+            more = " …" if len(beside) > _NAMED else ""
+            self._notes.append(f"no part of the package: {', '.join(beside[:_NAMED])}{more}")
 
     def check_anchors(self, roots: Sequence[Certificate], witnesses: Sequence[VerifierKey]) -> None:
         """Check what others attested of the checkpoints in the package."""
@@ -145,10 +169,10 @@ class _Verification:
             absent = [one for one in told.values() if one.segment not in there]
             told = {name: one for name, one in told.items() if name in there}
             if absent:
-                numbers = ", ".join(str(one.number) for one in absent[:20])
+                numbers = ", ".join(str(one.number) for one in absent[:_NAMED])
                 self._notes.append(
                     f"the package is a selection: {len(absent)} segments of the log are not in it"
-                    f" (number {numbers}{' …' if len(absent) > 20 else ''})"  # noqa: PLR2004 - as many as a line holds
+                    f" (number {numbers}{' …' if len(absent) > _NAMED else ''})"
                 )
         compare(claims, replace(state, told=told), self._findings)
         if manifest.origin != state.origin:
@@ -177,7 +201,7 @@ class _Verification:
 
     def _check_newest(self) -> None:
         try:
-            newest = (self._folder / layout.CHECKPOINT).read_text(encoding="utf-8")
+            newest = read_whole(self._folder / layout.CHECKPOINT, _LONGEST_NOTE).decode()
         except (OSError, ValueError):
             newest = ""
         if self._state.newest is not None and newest != str(self._state.newest):
@@ -211,9 +235,10 @@ class _Verification:
                     take(row)
             except UNREADABLE as error:
                 self._find(Problem.FILE_DAMAGED, f"{name} cannot be read: {error}")
+        check_rows(manifest, rows, self._findings)
         return rows
 
-    def _claim(self, part: SegmentPart, rows: Rows) -> SegmentClaim | None:
+    def _claim(self, manifest: Manifest, part: SegmentPart, rows: Rows) -> SegmentClaim | None:
         """Return what the package claims of a segment; None, and a finding, when that is nothing."""
         row = rows.segments.get(part.number)
         if row is None:
@@ -226,9 +251,8 @@ class _Verification:
                 Problem.SEGMENT_CHANGED, f"segment number {part.number} is nothing that was written: {error}"
             )
             return None
-        if str(claim.uuid) != part.segment or (claim.sealed_us is not None) != part.sealed:
-            self._find(Problem.SEGMENT_CHANGED, f"{layout.MANIFEST} describes it otherwise", claim.uuid)
-        return claim
+        check_part(part, claim, self._findings)
+        return replace(claim, withheld=not manifest.urls)
 
     def _segment(
         self,
@@ -260,6 +284,7 @@ class _Verification:
         before = self._done
         report = check.run(None if progress is None else lambda count: progress(before + count))
         self._done += report.records
+        check_openings(part, report, self._findings)
         if has_sums:
             self._compare_sums(part, claim, told, None if source.problem else check.sums)
         self._reports.append(replace(report, recovered=seal is not None and seal.how == "recovered"))

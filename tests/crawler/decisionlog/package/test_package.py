@@ -256,7 +256,7 @@ def test_a_log_of_the_first_format_can_be_exported(log, packages):
     for encoding in Encoding:
         report = verify_package(packages.make(encoding))
         assert report.findings == ()
-        assert "no registry" in report.notes[0]
+        assert "no registry" in report.unverifiable[0]
 
 
 def test_what_no_writer_writes_is_not_exported(packages):

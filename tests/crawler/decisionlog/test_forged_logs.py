@@ -1,0 +1,108 @@
+"""A log that somebody made or rewrote whole is not taken for the operator's: its key, its format, its schema."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from blocklists.errors import ExitCode
+from crawler.cli import main
+from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.notes import parse_vkey, verifier_key
+from crawler.decisionlog.registry import KeyAdded
+from crawler.decisionlog.registry_state import KnownCheckpoint
+from crawler.decisionlog.retention.acts import Actor
+from crawler.decisionlog.verify import verify_log
+
+REGISTERED = (
+    "registry", "checkpoint", "anchor", "rollup", "posting", "erasure", "pruning", "discarding",
+)  # fmt: skip
+
+
+def verify(log, **options):
+    with log.reader() as reader:
+        return verify_log(reader, **options)
+
+
+def problems(report):
+    return {finding.problem for finding in report.findings}
+
+
+@pytest.fixture
+def forged(log):
+    """A log that the operator never wrote, with the checkpoint that its writer leaves beside it."""
+    log.write()
+    with log.reader() as reader:
+        (opened,) = reader.leaves({"log_open"})
+    return log, verifier_key(opened.event.origin, Ed25519PrivateKey.generate())
+
+
+def test_a_key_that_must_have_signed_and_did_not_is_missed_whatever_checkpoint_lies_beside(forged):
+    log, operators = forged
+    report = verify(log, trusted=[operators])
+    assert problems(report) == {Problem.KEY_WRONG}
+    assert report.exit_code == ExitCode.TAMPERED
+
+
+def test_a_key_that_the_registry_only_names_has_not_signed(forged):
+    """Whoever makes a log can add any public key to it, and sign with their own."""
+    log, operators = forged
+    with Actor(log.url) as actor, actor.signed(log.clock.now_us()) as act:
+        act.append(KeyAdded(vkey=str(operators)))
+        act.registry.checkpoint()
+    report = verify(log, trusted=[operators])
+    assert problems(report) == {Problem.KEY_WRONG}
+    assert "names" in report.findings[0].text
+    assert str(operators) not in report.keys, "it is not said to have signed"
+    assert verify(log).exit_code == ExitCode.DONE
+
+
+def test_the_key_of_before_and_the_one_after_a_change_have_both_signed(log, capsys):
+    log.write()
+    words = ["--new-key-file", str(log.path.with_name("new.key")), "--why", "yearly"]
+    assert main(["log", "key", "rotate", "--log", log.url, *words]) == 0
+    with log.reader() as reader:
+        keys = [parse_vkey(leaf.event.vkey) for leaf in reader.leaves({"key_add"})]
+    assert len(keys) == 2
+    for key in keys:
+        assert verify(log, trusted=[key]).exit_code == ExitCode.DONE
+    assert verify(log).keys == tuple(map(str, keys))
+
+
+def test_a_log_that_is_given_the_older_format_does_not_pass_for_the_one_that_was_signed(log):
+    log.write()
+    beside = log.path.with_name(f"{log.path.name}.checkpoint")
+    known = KnownCheckpoint.read("kept", beside.read_bytes())
+    with log.reader() as reader:
+        (leaf,) = reader.leaves({"key_add"})
+    connection = log.unguarded()
+    for table in REGISTERED:
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("UPDATE meta SET value = 'sekisho.log/1' WHERE key = 'format'")
+    assert problems(verify(log)) == {Problem.ROLLED_BACK}, "the checkpoint beside it is of another log"
+    beside.unlink()
+    assert verify(log).exit_code == ExitCode.UNVERIFIABLE
+    assert problems(verify(log, known=[known])) == {Problem.ROLLED_BACK}
+    assert problems(verify(log, trusted=[parse_vkey(leaf.event.vkey)])) == {Problem.KEY_WRONG}
+
+
+@pytest.mark.parametrize("schema", [2, 3, 2**40, 0, -1])
+def test_nobody_makes_records_unverifiable_by_giving_them_a_schema_of_later(log, schema):
+    log.write()
+    connection = log.unguarded()
+    connection.execute("UPDATE segment SET schema_ver = ?, nonce = zeroblob(16)", (schema,))
+    connection.execute("UPDATE record SET verdict = 'skip' WHERE idx = 4")
+    report = verify(log)
+    assert report.exit_code == ExitCode.TAMPERED
+    assert {Problem.SEGMENT_CHANGED, Problem.RECORD_CHANGED} <= problems(report)
+
+
+def test_many_holes_in_a_segment_take_no_more_memory_than_one(log):
+    """Each is below what is looked over, and all together are the memory of a machine."""
+    log.write()
+    connection = log.unguarded()
+    for idx in range(9, 0, -1):
+        connection.execute("UPDATE record SET idx = ? WHERE idx = ?", (idx * 9_000_000, idx))
+    report = verify(log)
+    assert report.exit_code == ExitCode.TAMPERED
+    assert sum(finding.text.endswith("are gone") for finding in report.findings) <= 3
