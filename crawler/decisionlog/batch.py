@@ -7,16 +7,15 @@ does. What all writers of a log number together is written last, because in Post
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 from uuid import UUID  # noqa: TC003 - dataclass field
-from zlib import compress
 
 from sqlalchemy import func, insert, select
 
 from crawler.decisionlog import encoding, schema, store
 from crawler.decisionlog.custody import Custody
+from crawler.decisionlog.document_store import DocumentStore
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.recovery import recover_dead, seal
 from crawler.decisionlog.registry import SegmentHeaded, SegmentOpened
@@ -31,20 +30,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.place import LogPlace
-    from crawler.decisionlog.record import Document
     from crawler.decisionlog.rows import Context, Pending
 
 HEAD_EVERY_US: Final = 1_000_000
 HEAD_EVERY_LEAVES: Final = 10_000
 CHECKPOINT_EVERY_US: Final = 10_000_000
-_COMPRESS_FROM: Final = 1024  # octets; below, zlib costs more time than it saves space
-_KNOWN_DOCUMENTS: Final = 20_000  # of two hundred octets each; one that was forgotten is looked up
-_NEXT_NUMBER: Final = "SELECT coalesce(max(id), 0) + 1 FROM document"
-_FREE_NUMBER: Final = """
-SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM document WHERE id = 1) THEN 1 ELSE
-  (SELECT d.id + 1 FROM document d WHERE NOT EXISTS (SELECT 1 FROM document e WHERE e.id = d.id + 1)
-    ORDER BY d.id LIMIT 1) END
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +78,7 @@ class SegmentStore:
         self._head_us = opened_us
         self._head_size = 0
         self._signed_us = opened_us
-        self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of documents that are stored
+        self._documents = DocumentStore(connection, path, self._number_alone)
         self._alone = False
 
     @classmethod
@@ -168,15 +158,14 @@ class SegmentStore:
         self._alone = False
         for pending in batch:
             if pending.context.id is None:
+                if not self._alone:  # others take both locks in this order too
+                    store.append_records(self._connection)
                 self._store_context(pending.context)
         self._append(schema.record, [(*pending.row, pending.context.id) for pending in batch])
         openings = [pending.opening for pending in batch if pending.opening is not None]
         if openings:
             self._append(schema.opening, openings)
-        for pending in batch:
-            for digest, document in pending.documents:
-                if digest not in self._known:
-                    self._store_document(digest, document)
+        erased = self._documents.store(batch)
         self._tree.extend(pending.leaf for pending in batch)
         self._last_us = batch[-1].ts_us
         if (
@@ -185,7 +174,8 @@ class SegmentStore:
             or self._last_us < self._head_us  # the clock was set back
         ):
             self._store_head()
-        signed = abs(self._last_us - self._signed_us) >= CHECKPOINT_EVERY_US
+        # What was erased may be missing for the records before this head, and for none behind it.
+        signed = erased or abs(self._last_us - self._signed_us) >= CHECKPOINT_EVERY_US
         if signed:
             self._sign()
         raw.execute("COMMIT")
@@ -240,34 +230,6 @@ class SegmentStore:
             found = self._raw.execute("SELECT coalesce(max(id), 0) + 1 FROM context").fetchone()
             self._append(schema.context, [(found[0], *values)])
         context.id = found[0]
-
-    def _store_document(self, digest: bytes, document: Document) -> None:
-        body, codec = document.body, "raw"
-        kind = document.kind if self._keep is None else self._keep(document.kind)
-        if not self._has_document(digest):
-            if len(body) >= _COMPRESS_FROM:
-                packed = compress(body)
-                if len(packed) < len(body):
-                    body, codec = packed, "zlib"
-            self._number_alone()
-            if not self._has_document(digest):  # another writer may have stored it while this one waited
-                (number,) = self._raw.execute(self._number_for(digest)).fetchone()
-                self._append(schema.document, [(number, digest, kind, len(document.body), codec, body)])
-        self._known[digest] = None
-        if len(self._known) > _KNOWN_DOCUMENTS:
-            self._known.popitem(last=False)
-
-    def _number_for(self, digest: bytes) -> str:
-        """Return what finds the number of a document: the next, or a free one if it was removed before.
-
-        So that as many numbers are free as documents are removed and not here again.
-        """
-        removed = self._raw.execute("SELECT 1 FROM discarding WHERE sha256 = ?", (digest,)).fetchone()
-        return _NEXT_NUMBER if removed is None else _FREE_NUMBER
-
-    def _has_document(self, digest: bytes) -> bool:
-        found = self._raw.execute("SELECT 1 FROM document WHERE sha256 = ?", (digest,)).fetchone()
-        return found is not None
 
     def _number_alone(self) -> None:
         """Wait, once a transaction, until no other writer numbers contexts and documents."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from blocklists.errors import ExitCode, UsageError
+from blocklists.errors import ExitCode
 from crawler.decisionlog import store
 from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.location import log_url
 from crawler.decisionlog.retention.acts import Actor
-from crawler.decisionlog.retention.erase import Found, erase, find
+from crawler.decisionlog.retention.erase import Found, erase_everywhere, find, open_segments
 from policies.console import printable
 
 if TYPE_CHECKING:
@@ -32,12 +32,22 @@ def erase_url(arguments: argparse.Namespace) -> int:
         print("sekisho: nothing was erased; add --yes to erase", file=sys.stderr)
         return ExitCode.DONE
     with Actor(url, pruning=True) as actor:
-        with store.explained(actor.place, "read"):
-            found = find(actor.connection, arguments.url)
-        if not found.places and not found.documents:
-            raise UsageError(f"no record of this log has the URL {arguments.url}")
-        erase(actor, found, basis=arguments.basis, who=arguments.actor, now_us=SystemClock().now_us())
+        found = erase_everywhere(
+            actor,
+            arguments.url,
+            basis=arguments.basis,
+            who=arguments.actor,
+            now_us=SystemClock().now_us,
+        )
+        with actor.explained():
+            under_way = open_segments(actor.connection)
     _say(arguments.url, found, "were")
+    if under_way:
+        print(
+            f"sekisho: not sealed: {', '.join(under_way)}. A run that is under way and decides on this URL"
+            " again records it again: end it, or keep it from the URL, then erase once more",
+            file=sys.stderr,
+        )
     return ExitCode.DONE
 
 

@@ -9,6 +9,7 @@ from crawler.decisionlog.notes import Note, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from uuid import UUID
 
     from crawler.decisionlog.registry import PruneIntended, SegmentAdopted, SegmentSealed
 
@@ -80,6 +81,8 @@ class Told:
     intents: dict[int, PruneIntended] = field(default_factory=dict)  # by index of their leaves
     pruned: bool = False
     erased: dict[int, int] = field(default_factory=dict)  # index of the record to that of the leaf
+    opened: int = 0  # index of the leaf
+    sizes: list[tuple[int, int]] = field(default_factory=list)  # index of a leaf, and size as of then
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,4 +102,16 @@ class RegistryState:
     unproved: int = 0
     newest: Note | None = None
     jumps: int = 0
-    erased_documents: dict[str, int] = field(default_factory=dict)  # SHA-256 to index of the leaf
+    erased_documents: dict[str, list[int]] = field(default_factory=dict)  # SHA-256 to indices of leaves
+
+    def may_lack(self, digest: bytes, segment: UUID, idx: int) -> bool:
+        """Whether a document that a record needs may be gone: erased, and not before the record was there.
+
+        A writer learns of an erasure with its next batch, and signs its size then: every record behind that
+        came later, and is to be shown.
+        """
+        erased = self.erased_documents.get(digest.hex())
+        told = self.told.get(str(segment))
+        if erased is None or told is None or told.opened > erased[-1]:
+            return False
+        return idx < next((size for leaf, size in told.sizes if leaf > erased[-1]), idx + 1)

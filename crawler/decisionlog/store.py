@@ -146,6 +146,15 @@ def keep_records(connection: Connection) -> None:
         store_postgres.keep_records(connection)
 
 
+def append_records(connection: Connection) -> None:
+    """Have `keep_records` of others wait from here on, as appending records does by itself.
+
+    For transactions that call `number_alone` before they append: both are taken in this order by everybody.
+    """
+    if _is_server(connection):
+        store_postgres.append_records(connection)
+
+
 def appender(connection: Connection) -> Callable[[Table, Iterable[Sequence[Value]]], None]:
     """Return what appends rows, all columns of a table in its order, as fast as the engine can."""
     if _is_server(connection):
@@ -171,6 +180,18 @@ def has_url_index(connection: Connection) -> bool:
     if _is_server(connection):
         return store_postgres.has_table(connection, schema.url_key.name)
     return store_sqlite.has_table(store_sqlite.driver(connection), schema.url_key.name)
+
+
+def overwrite_what_goes(connection: Connection) -> None:
+    """Have the octets of what this connection deletes overwritten, as far as that is the engine's to do."""
+    if not _is_server(connection):
+        store_sqlite.overwrite_what_goes(store_sqlite.driver(connection))
+
+
+def leave_no_copy(connection: Connection) -> None:
+    """Remove what a write-ahead log holds of what was deleted. Raises LogError where others keep it."""
+    if not _is_server(connection):
+        store_sqlite.leave_no_copy(store_sqlite.driver(connection))
 
 
 def tidy(connection: Connection) -> None:

@@ -271,6 +271,11 @@ def keep_records(connection: Connection) -> None:
     connection.exec_driver_sql("LOCK TABLE record IN SHARE MODE")
 
 
+def append_records(connection: Connection) -> None:
+    """Take the lock that appending records takes."""
+    connection.exec_driver_sql("LOCK TABLE record IN ROW EXCLUSIVE MODE")
+
+
 def take_segment(connection: Connection, number: int) -> bool:
     """Take the lock that says that a segment's writer lives; it goes with the connection."""
     sql = f"SELECT pg_try_advisory_lock({SEGMENT_LOCKS}, {number})"

@@ -212,6 +212,31 @@ def open_for_migration(path: Path, *, lock_timeout: float) -> Connection:
     return connection
 
 
+def overwrite_what_goes(raw: sqlite3.Connection) -> None:
+    """Have deleted rows overwritten with zeros, and no rollback journal left that has them still.
+
+    The journal of this connection goes with its commit, whatever others left in that file; that this is
+    durable takes EXTRA, see above.
+    """
+    raw.execute("PRAGMA secure_delete = ON").fetchall()
+    if raw.execute("PRAGMA journal_mode").fetchone() == (_ROLLBACK,):
+        raw.execute("PRAGMA synchronous = EXTRA")
+        raw.execute("PRAGMA journal_mode = DELETE").fetchall()
+
+
+def leave_no_copy(raw: sqlite3.Connection) -> None:
+    """Empty the write-ahead log, once those who write and read let it. Raises LogError when they do not."""
+    if raw.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        return
+    (busy, *_) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise LogError(
+            "it is erased, but the write-ahead log beside the database (-wal) keeps a copy while others have"
+            " the log open: end them, then open the log once, with any command that writes, such as"
+            " `sekisho log anchor`"
+        )
+
+
 def tidy(raw: sqlite3.Connection) -> None:
     """Remove the empty rollback journal that stays beside the log, unless somebody else is writing."""
     with suppress(sqlite3.Error):

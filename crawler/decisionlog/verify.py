@@ -206,6 +206,7 @@ class _Verification:
             compare(claims, self._state, self._findings)
             numbers = {claim.number for claim in claims}
             self._documents.discarded = compare_retention(self._raw, self._state, numbers, self._findings)
+            self._documents.may_lack = self._state.may_lack
         else:
             self._unverifiable.append(check_without_registry(known, trusted, self._findings))
         for claim in claims:

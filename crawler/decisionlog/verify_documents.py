@@ -16,7 +16,7 @@ from crawler.decisionlog.stored import unpack_body
 from policies.basis import decode_basis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from crawler.decisionlog.findings import Findings
@@ -56,6 +56,7 @@ class DocumentCheck:
         self.kinds: dict[bytes, bytes] = {}  # of documents asked for: digest to kind
         self._unread = 0
         self.discarded: set[bytes] = set()  # those that were lawfully removed
+        self.may_lack: Callable[[bytes, UUID, int], bool] = lambda *_: False  # see RegistryState
         self.count = 0
 
     @property
@@ -81,7 +82,7 @@ class DocumentCheck:
         self, digest: bytes, what: str, segment: UUID, idx: int, kinds: frozenset[bytes] | None = None
     ) -> None:
         """Note a finding unless the record's document is there."""
-        if not self.has(digest, kinds) and digest not in self.discarded:
+        if not self.has(digest, kinds) and not self.may_lack(digest, segment, idx):
             self._findings.add(
                 Problem.DOCUMENT_MISSING,
                 f"{what} {digest.hex()} is not among the documents",

@@ -152,23 +152,24 @@ class RegistryCheck:
             case KeyAdded() | KeyRetired():
                 self._take_key(leaf.idx, event)
             case SegmentOpened():
-                self._open(event.segment, event.number, event.run, event.agent)
+                self._open(leaf.idx, event)
             case SegmentAdopted():
-                self._open(event.segment, event.number, event.run, event.agent).adopted = event
+                self._open(leaf.idx, event).adopted = event
             case ClockJumped():
                 self.state.jumps += 1
             case DocumentErased():
-                self.state.erased_documents[event.sha256] = leaf.idx
+                self.state.erased_documents.setdefault(event.sha256, []).append(leaf.idx)
             case _:
                 self._take_about(leaf, event)
 
-    def _open(self, segment: str, number: int, run: str, agent: str) -> Told:
+    def _open(self, idx: int, event: SegmentOpened | SegmentAdopted) -> Told:
+        segment, number = event.segment, event.number
         if segment in self.state.told or number != len(self.state.told) + 1:
             self._find(
                 Problem.REGISTRY_CHANGED,
                 f"the registry opens segment number {number} where number {len(self.state.told) + 1} is next",
             )
-        told = Told(segment=segment, number=number, run=run, agent=agent)
+        told = Told(segment=segment, number=number, run=event.run, agent=event.agent, opened=idx)
         self.state.told[segment] = told
         return told
 
@@ -190,6 +191,7 @@ class RegistryCheck:
                         Problem.REGISTRY_CHANGED, f"entry {leaf.idx} of the registry goes back in its segment"
                     )
                 told.heads[event.size] = event.root
+                told.sizes.append((leaf.idx, event.size))
             case SegmentSealed():
                 if told.seal is not None:
                     self._find(Problem.REGISTRY_CHANGED, f"segment {told.segment} was sealed twice")

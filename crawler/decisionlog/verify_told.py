@@ -136,7 +136,8 @@ def compare_retention(
     if dict(rows) != {number: leaf for leaf, number in intents.items()}:
         findings.add(Problem.RECORD_MISSING, "what is said to be pruned is not what the registry says")
     discarded = raw.execute("SELECT sha256, registry_idx FROM discarding").fetchall()
-    alone = {(octets_of(digest), leaf) for digest, leaf in state.erased_documents.items()}
+    erased_documents = state.erased_documents.items()
+    alone = {(octets_of(digest), leaf) for digest, leaves in erased_documents for leaf in leaves}
     lawful = {digest for digest, leaf in discarded if leaf in intents or (digest, leaf) in alone}
     if len(lawful) != len(discarded) or not {digest for digest, _ in alone} <= lawful:
         findings.add(Problem.DOCUMENT_MISSING, "the documents said to be removed are not the registry's")

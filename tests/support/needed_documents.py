@@ -113,24 +113,25 @@ def appended_but_not_committed(log, url):
     writer = log.open(run_id="living")
     writer.append(make_entry(), wait=True).result(30)
     reached, go = threading.Event(), threading.Event()
-    real = writer._store._store_document
+    real = writer._store._documents.store
 
-    def slow(*args):
-        real(*args)
+    def slow(batch):
+        erased = real(batch)
         reached.set()
         assert go.wait(30)
+        return erased
 
     with Actor(url, pruning=True) as actor:
         item = intended(actor, "due")
         delete = prune._delete_documents
 
-        def beside(given):
-            writer._store._store_document = slow
+        def beside(*given):
+            writer._store._documents.store = slow
             ticket = decide(writer)
             assert reached.wait(30)
             timer = threading.Timer(0.5, go.set)
             timer.start()
-            delete(given)
+            delete(*given)
             assert ticket.result(30).idx == 1
             timer.join()
 

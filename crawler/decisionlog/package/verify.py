@@ -123,6 +123,7 @@ class _Verification:
             else:
                 self._registry(manifest, claims, known, trusted)
                 check.discarded = {octets_of(digest) for digest in self._state.erased_documents}
+                check.may_lack = self._state.may_lack
             for claim in claims:
                 self._segment(manifest, claim, rows, check, progress)
             check.run()

@@ -51,10 +51,15 @@ class Actor:
         self.connection.close()
 
     @contextmanager
-    def signed(self, now_us: int) -> Iterator[Act]:
-        """Begin a transaction whose entries are signed, unless they are, and published when it ends well."""
+    def signed(self, now_us: int, *, removing: bool = False) -> Iterator[Act]:
+        """Begin a transaction whose entries are signed, unless they are, and published when it ends well.
+
+        While one lasts that removes documents nobody appends records.
+        """
         try:
             store.begin(self.connection)
+            if removing:
+                store.keep_records(self.connection)
             store.number_alone(self.connection)
             registry = RegistryStore.open(self.connection, self._custody, now_us=now_us)
             yield Act(connection=self.connection, registry=registry, now_us=now_us)

@@ -1,9 +1,9 @@
 """Which documents go with a segment: those that no record of another segment needs.
 
 A record needs its basis and the document of its body, a basis the files that it quotes. A run that is under
-way quotes what it fetched or was opened with before, and stores it no second time: its records name what it
-fetched, and what runs are opened with is kept while one is open. Policies and manifests of block lists stay:
-contexts, which are for ever, name them.
+way quotes what it fetched or was opened with before. What its records name, and what runs are opened with, is
+kept while one is open; whatever else goes it stores again when it needs it (`document_store`). Policies and
+manifests of block lists stay: contexts, which are for ever, name them.
 
 A log is read page by page before the transaction that removes, and there only what was written since, so that
 a crawl that writes is not kept waiting.
@@ -35,13 +35,26 @@ _OPENED_WITH: Final = frozenset({"policy", "blocklist", "waivers"})
 
 def only_of(connection: Connection, number: int) -> Needs:
     """Return the documents that a segment needs, each `unneeded` unless others need it too."""
+    return Needs(connection, needed_by(connection, number), besides=number)
+
+
+def needed_by(connection: Connection, number: int) -> set[bytes]:
+    """Return the digests of the documents that a segment's records need, but for policies and lists."""
     bases: set[bytes] = set()
     bodies: set[bytes] = set()
     for rows in _pages(connection, number, 0):
         bases.update(row.basis_sha256 for row in rows if row.basis_sha256 is not None)
         bodies.update(kinds_of(connection, {row.body_sha256 for row in rows}))
-    wanted = bases | bodies | _quoted(connection, bases)
-    return Needs(connection, wanted, besides=number)
+    return bases | bodies | _quoted(connection, bases)
+
+
+def opened_with(connection: Connection, number: int) -> set[bytes]:
+    """Return the digests of the policies and lists that a segment's records name."""
+    context, named = schema.context.c, select(_R.context_id).where(_R.segment_id == number)
+    rows = connection.execute(
+        select(context.policy_sha256, context.blocklist_sha256).where(context.id.in_(named))
+    )
+    return {digest for row in rows for digest in row}
 
 
 def announced(connection: Connection) -> Needs:

@@ -7,23 +7,31 @@ A record's URL and that of its parent share a salt, and go together: with the sa
 could be confirmed. With them goes what an index of URLs says of the record's host. The octets are overwritten
 in an SQLite file (`secure_delete`), and no rollback journal is left; copies (exports, backups) are somebody
 else's to erase, and are named from the registry.
+
+A run may be under way. What it recorded before is erased; what it decides afterwards is a new act, whose
+evidence it stores again (`document_store`): what cannot be shown must not be fetched.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import delete, insert, or_, select
 
 from blocklists.errors import UsageError
 from crawler.decisionlog import encoding, schema, store, url_index
 from crawler.decisionlog.registry import DocumentErased, Erased, Exported, decode
+from crawler.decisionlog.retention.documents import needed_by, opened_with
 from crawler.decisionlog.retention.holds import holding, holds
+from crawler.decisionlog.retention.holds import standing as standing_of
 from crawler.decisionlog.retention.prune import HeldError
 from crawler.decisionlog.stored import unpack_body
+from policies.console import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.retention.acts import Actor
@@ -31,6 +39,7 @@ if TYPE_CHECKING:
 _PAGE: Final = 500
 _O: Final = schema.opening.c
 _DIGESTS: Final = 500
+_SEARCHES: Final = 5  # a run that decides on the URL again and again would be searched for ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +58,15 @@ class Found:
     places: tuple[Place, ...]
     exports: tuple[str, ...]
     documents: tuple[str, ...]
+
+    def and_also(self, other: Self) -> Self:
+        """Return both."""
+        return replace(
+            self,
+            places=self.places + other.places,
+            exports=tuple(dict.fromkeys(self.exports + other.exports)),
+            documents=tuple(dict.fromkeys(self.documents + other.documents)),
+        )
 
 
 def find(connection: Connection, url: str) -> Found:
@@ -111,23 +129,46 @@ def _mentioned(connection: Connection, octets: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def erase(actor: Actor, found: Found, *, basis: str, who: str, now_us: int) -> None:
-    """Erase what was found. Raises HeldError, UsageError, LogError; then nothing is erased."""
-    places = found.places
-    if not places and not found.documents:
-        raise UsageError("nothing to erase: no record of this log has that URL")
-    if store.file_of(actor.place) is not None:
-        store.driver(actor.connection).execute("PRAGMA secure_delete = ON")
-    with actor.signed(now_us) as act:
-        standing = holds(act.connection)
-        for number in _touched(act.connection, found):
-            held = holding(act.connection, standing, number)
-            if held is not None:
-                raise HeldError(
-                    f"segment number {number} is held by {held.name} ({held.reason}): a hold goes before an"
-                    " erasure; counsel decides, and the hold must be released first"
-                )
-        for place in places:
+def erase_everywhere(actor: Actor, url: str, *, basis: str, who: str, now_us: Callable[[], int]) -> Found:
+    """Erase a URL, and return what was erased; whoever writes meanwhile loses nothing of what it decides by.
+
+    Where a run is under way the log is searched again afterwards, until all that was recorded before the last
+    search is erased. What such a run decides after that is a new act, and is recorded like any other.
+    Raises HeldError, UsageError, LogError; what an act before had erased stays erased.
+    """
+    erased = Found(places=(), exports=(), documents=())
+    for _ in range(_SEARCHES):
+        with actor.explained():
+            found = find(actor.connection, url)
+        if not found.places and not found.documents:
+            break
+        erased = erased.and_also(erase(actor, found, basis=basis, who=who, now_us=now_us()))
+        with actor.explained():
+            if not open_segments(actor.connection):
+                break
+    if not erased.places and not erased.documents:
+        raise UsageError(f"no record of this log has the URL {printable(url)}")
+    return erased
+
+
+def open_segments(connection: Connection) -> tuple[str, ...]:
+    """Return the segments that are not sealed: their runs may be under way."""
+    column = schema.segment.c
+    rows = connection.execute(select(column.uuid).where(column.sealed_us.is_(None)).order_by(column.id))
+    return tuple(row.uuid for row in rows)
+
+
+def erase(actor: Actor, found: Found, *, basis: str, who: str, now_us: int) -> Found:
+    """Erase what was found and is there still, in one act, and return that.
+
+    Nobody appends records in the meantime: a writer that counts on one of the documents learns of it with its
+    next batch, and stores again what it decides by. Raises HeldError, LogError; then nothing is erased.
+    """
+    store.overwrite_what_goes(actor.connection)
+    with actor.signed(now_us, removing=True) as act:
+        found = _still_there(act.connection, found)
+        _refuse_what_is_held(act.connection, found)
+        for place in found.places:
             leaf = act.append(
                 Erased(segment=place.segment, idx_erased=place.idx, basis=basis, actor=who),
                 segment_id=place.number,
@@ -138,28 +179,64 @@ def erase(actor: Actor, found: Found, *, basis: str, who: str, now_us: int) -> N
             act.connection.execute(
                 delete(schema.opening).where(_O.segment_id == place.number, _O.idx == place.idx)
             )
-        url_index.forget(act.connection, sorted({place.number for place in places}))
-        for digest in found.documents:
-            octets = bytes.fromhex(digest)
-            leaf = act.append(DocumentErased(sha256=digest, basis=basis, actor=who))
-            act.connection.execute(insert(schema.discarding).values(sha256=octets, registry_idx=leaf))
-            act.connection.execute(delete(schema.document).where(schema.document.c.sha256 == octets))
-    _overwrite(actor)
+        url_index.forget(act.connection, sorted({place.number for place in found.places}))
+        octets = [bytes.fromhex(digest) for digest in found.documents]
+        named = _digests(act.connection, schema.discarding.c.sha256, octets)  # it went before, and came back
+        for digest in octets:
+            leaf = act.append(DocumentErased(sha256=digest.hex(), basis=basis, actor=who))
+            if digest not in named:
+                act.connection.execute(insert(schema.discarding).values(sha256=digest, registry_idx=leaf))
+            act.connection.execute(delete(schema.document).where(schema.document.c.sha256 == digest))
+    with actor.explained():
+        store.leave_no_copy(actor.connection)
+    return found
 
 
-def _touched(connection: Connection, found: Found) -> list[int]:
-    """Return the numbers of the segments that lose something."""
-    record = schema.record.c
-    digests = [bytes.fromhex(digest) for digest in found.documents]
-    by_document: set[int] = set()
+def _still_there(connection: Connection, found: Found) -> Found:
+    """Return what was found without what somebody else erased since."""
+    wanted: dict[int, list[int]] = {}
+    for place in found.places:
+        wanted.setdefault(place.number, []).append(place.idx)
+    there: set[tuple[int, int]] = set()
+    for number, indices in wanted.items():
+        for start in range(0, len(indices), _DIGESTS):
+            some = _O.idx.in_(indices[start : start + _DIGESTS])
+            rows = connection.execute(select(_O.idx).where(_O.segment_id == number, some)).scalars()
+            there.update((number, idx) for idx in rows)
+    octets = _digests(
+        connection, schema.document.c.sha256, [bytes.fromhex(digest) for digest in found.documents]
+    )
+    return replace(
+        found,
+        places=tuple(place for place in found.places if (place.number, place.idx) in there),
+        documents=tuple(digest for digest in found.documents if bytes.fromhex(digest) in octets),
+    )
+
+
+def _digests(connection: Connection, column: Any, digests: Sequence[bytes]) -> set[bytes]:  # noqa: ANN401 - of SQLAlchemy
+    """Return those of the digests that a column has."""
+    found: set[bytes] = set()
     for start in range(0, len(digests), _DIGESTS):
         part = digests[start : start + _DIGESTS]
-        needed = or_(record.basis_sha256.in_(part), record.body_sha256.in_(part))
-        by_document.update(connection.execute(select(record.segment_id).where(needed).distinct()).scalars())
-    return sorted({place.number for place in found.places} | by_document)
+        found.update(connection.execute(select(column).where(column.in_(part))).scalars())
+    return found
 
 
-def _overwrite(actor: Actor) -> None:
-    """Leave no copy in a write-ahead log; `Actor` removes a rollback journal when it closes."""
-    if store.file_of(actor.place) is not None:
-        store.driver(actor.connection).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+def _refuse_what_is_held(connection: Connection, found: Found) -> None:
+    """Raise HeldError when a segment that loses something is held: its URLs, or evidence that it needs."""
+    standing = standing_of(holds(connection))
+    if not standing:
+        return
+    numbers = {place.number for place in found.places}
+    octets = {bytes.fromhex(digest) for digest in found.documents}
+    for number in connection.execute(select(schema.segment.c.id).order_by(schema.segment.c.id)).scalars():
+        held = holding(connection, standing, number)
+        if held is not None and (
+            number in numbers
+            or (octets and not octets.isdisjoint(opened_with(connection, number)))
+            or (octets and not octets.isdisjoint(needed_by(connection, number)))
+        ):
+            raise HeldError(
+                f"segment number {number} is held by {held.name} ({held.reason}): a hold goes before an"
+                " erasure; counsel decides, and the hold must be released first"
+            )

@@ -65,7 +65,8 @@ def plan(connection: Connection, schedule: Schedule, *, now_us: int) -> list[Ite
         if row.uuid in pruned:
             state = State.PRUNED
         elif row.id in intended:
-            state = State.UNDER_WAY
+            held = holding(connection, found, row.id)
+            state, hold = (State.UNDER_WAY, None) if held is None else (State.HELD, held.name)
         elif row.sealed_us is None:
             state = State.OPEN
         elif series is None:

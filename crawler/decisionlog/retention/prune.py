@@ -7,6 +7,7 @@ intended is finished, and nothing else is touched.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, insert, literal, select, tuple_
@@ -20,9 +21,10 @@ from crawler.decisionlog.retention.holds import holding, holds
 from crawler.decisionlog.retention.plan import Item, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import ColumnElement, Table
+    from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.retention.acts import Act, Actor
 
@@ -90,10 +92,18 @@ def finish(actor: Actor, item: Item, *, now_us: int, progress: Callable[[int], N
                     progress(gone)
             if not count:
                 break
-    _delete_documents(actor)
+    _delete_documents(actor, item.number)
     with actor.signed(now_us) as act:
-        act.append(Pruned(segment=item.segment, intent=intent), segment_id=item.number)
+        if not _is_done(act.connection, item.number):
+            act.append(Pruned(segment=item.segment, intent=intent), segment_id=item.number)
     return gone
+
+
+def _is_done(connection: Connection, number: int) -> bool:
+    """Whether the registry says that a segment is pruned: nothing goes with it any more."""
+    column = schema.registry.c
+    done = select(column.idx).where(column.segment_id == number, column.kind == Pruned.KIND).limit(1)
+    return connection.execute(done).first() is not None
 
 
 def _delete_some(actor: Actor, table: Table, number: int) -> int:
@@ -109,7 +119,7 @@ def _delete_some(actor: Actor, table: Table, number: int) -> int:
         if newest is None:
             return 0
         where = (table.c.segment_id == number) & (key > newest - BATCH)
-    with actor.plain() as connection:
+    with _unless_held(actor, number) as connection:
         return connection.execute(delete(table).where(where)).rowcount
 
 
@@ -128,19 +138,35 @@ def _last_buckets(actor: Actor, number: int) -> ColumnElement[bool]:
     return (column.segment_id == number) & (key >= tuple_(*last))
 
 
-def _delete_documents(actor: Actor) -> None:
+@contextmanager
+def _unless_held(actor: Actor, number: int, *, documents: bool = False) -> Iterator[Connection]:
+    """Begin a transaction that removes what was announced. Raises HeldError when a hold was set since."""
+    with actor.plain() as connection:
+        (store.keep_records if documents else store.append_records)(connection)
+        store.number_alone(connection)  # a hold is set before this, and seen, or after the rows are gone
+        held = holding(connection, holds(connection), number)
+        if held is not None:
+            raise HeldError(
+                f"segment number {number} is held by {held.name} ({held.reason}) since its pruning began:"
+                " what is left of it stays until that hold is released"
+            )
+        yield connection
+
+
+def _delete_documents(actor: Actor, number: int) -> None:
     """Delete what was said to go, unless a record needs it that came since.
 
     In the transaction nobody appends records: what a writer counts on being there is in its records, or it
-    looks for it in the transaction in which it names it.
+    looks for it in the transaction in which it names it. So it does until the segment is said to be pruned.
     """
     with actor.explained():
         documents = announced(actor.connection)
         documents.catch_up()
     gone = documents.unneeded
     for start in range(0, len(gone), BATCH):
-        with actor.plain() as connection:
-            store.keep_records(connection)
+        with _unless_held(actor, number, documents=True) as connection:
+            if _is_done(connection, number):  # two may do the same
+                return
             documents.catch_up()
             part = documents.unneeded_of(gone[start : start + BATCH])
             connection.execute(delete(schema.document).where(schema.document.c.sha256.in_(part)))
