@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from blocklists.errors import UsageError
@@ -28,6 +29,13 @@ QUERY_TYPE: Final = "application/timestamp-query"
 REPLY_TYPE: Final = "application/timestamp-reply"
 LONGEST_REPLY: Final = 64 * 1024
 _TOLERANCE_S: Final = 300  # clocks of a log and of an authority differ
+
+
+# What libraries raise on a certificate that is none: no signature covers them, and anybody can add one.
+_MALFORMED: Final = (
+    ValueError, TypeError, KeyError, AssertionError, OverflowError, UnsupportedAlgorithm,
+    x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
 
 
 class TimestampError(LogError):
@@ -91,7 +99,7 @@ def check(
         builder.build().verify_message(response, message)
         time_us = int(response.tst_info.gen_time.timestamp() * 1_000_000)
         _check_usage(response)
-    except (ValueError, TypeError, KeyError, library.VerificationError) as error:
+    except (*_MALFORMED, library.VerificationError) as error:
         raise TimestampError(f"no timestamp of this: {' '.join(str(error).split())[:300]}") from error
     if not_before_us is not None and time_us < not_before_us - _TOLERANCE_S * 1_000_000:
         raise TimestampError("its time lies before what it is a timestamp of")
@@ -99,15 +107,20 @@ def check(
 
 
 def _check_usage(response: Any) -> None:  # noqa: ANN401 - of the library
-    """See that a certificate in the answer is for timestamps, and for nothing else (RFC 3161 section 2.3)."""
+    """See that the certificate that signed is for timestamps, and for nothing else (RFC 3161 section 2.3)."""
+    (signer,) = response.signed_data.signer_infos
     certificates = [x509.load_der_x509_certificate(octets) for octets in response.signed_data.certificates]
-    for certificate in certificates:
-        try:
-            usage = certificate.extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE)
-        except x509.ExtensionNotFound:
-            continue
-        if usage.critical and list(cast("x509.ExtendedKeyUsage", usage.value)) == [
-            ExtendedKeyUsageOID.TIME_STAMPING
-        ]:
-            return
-    raise TimestampError("no certificate in the answer is for timestamps alone")
+    signing = [
+        one
+        for one in certificates
+        if (one.issuer, one.serial_number) == (signer.issuer, signer.serial_number)
+    ]
+    if len(signing) != 1:
+        raise TimestampError("the answer does not have the one certificate that signed it")
+    try:
+        usage = signing[0].extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE)
+    except x509.ExtensionNotFound as error:
+        raise TimestampError("the certificate that signed says nothing of timestamps") from error
+    purposes = list(cast("x509.ExtendedKeyUsage", usage.value))
+    if not usage.critical or purposes != [ExtendedKeyUsageOID.TIME_STAMPING]:
+        raise TimestampError("the certificate that signed is not for timestamps alone")
