@@ -131,7 +131,7 @@ def test_check_22_what_is_not_expired_cannot_be_pruned(kept, schedule):
     assert verify(kept).exit_code == ExitCode.DONE
 
 
-@pytest.mark.parametrize("table", ["opening", "posting", "head", "record", "document"])
+@pytest.mark.parametrize("table", ["url_key", "url_posting", "opening", "posting", "head", "record", "document"])
 def test_check_22_a_crash_between_intent_and_delete_resumes(kept, schedule, table, monkeypatch):
     monkeypatch.setattr(prune, "BATCH", 3)
     real = prune.delete
