@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Self
 from sqlalchemy import func, insert, select
 
 from crawler.decisionlog import schema
+from crawler.decisionlog.cosignatures import LONGEST_NAME
 from crawler.decisionlog.custody import CHECKPOINT_SETTING, KEY_SETTING, CheckpointFile
 from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.keys import load_key, load_or_create_key
@@ -235,6 +236,11 @@ class RegistryStore:
             origin = checked_name(self._custody.origin or f"sekisho-log-{secrets.token_hex(16)}")
         except NoteError as error:
             raise LogError(f"SEKISHO_LOG_ORIGIN: {error}") from error
+        if len(origin.encode()) > LONGEST_NAME:
+            raise LogError(
+                f"SEKISHO_LOG_ORIGIN has {len(origin.encode())} octets, and witnesses cosign names of up to"
+                f" {LONGEST_NAME}: choose a shorter one"
+            )
         opened = LogOpened(origin=origin, format=schema.FORMAT, nonce=secrets.token_hex(16))
         self.append(opened, now_us=now_us)
         self.append(KeyAdded(vkey=str(verifier_key(origin, self._key))), now_us=now_us)

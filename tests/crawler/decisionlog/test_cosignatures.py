@@ -122,10 +122,14 @@ def test_a_bad_signature_of_a_known_pair_rejects_the_note_also_beside_a_good_one
             signers(note_of(*lines), [WITNESS.vkey, verifier_key(ORIGIN, LOG)])
 
 
-def test_the_last_second_that_can_be_written_is_one():
-    note = note_of(WITNESS.line(HEAD.text, 2**63 - 1))
-    assert signers(note, [WITNESS.vkey]) == (WITNESS.vkey,)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_the_last_second_that_can_be_written_is_one_and_the_next_is_none(kind):
+    witness = Cosigner(kind=kind)
+    note = note_of(witness.line(HEAD.text, 2**63 - 1))
+    assert signers(note, [witness.vkey]) == (witness.vkey,)
     assert cosigned_at(note.signatures[-1]) == 2**63 - 1
+    with pytest.raises(NoteError, match="is wrong"):
+        signers(note_of(witness.line(HEAD.text, 2**63)), [witness.vkey])
 
 
 @given(st.integers(0, len(GOOD) * 8 - 1))

@@ -12,6 +12,7 @@ from cryptography.hazmat.backends.openssl.backend import backend
 from blocklists.errors import ExitCode
 from crawler.cli import main
 from crawler.decisionlog import witness as witnesses
+from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.verify import verify_log
 
@@ -314,6 +315,22 @@ def test_a_proof_brings_the_cosignatures_of_its_checkpoint_and_every_witness_nam
     assert main([*words, "--witness-key", words[-1]]) == ExitCode.USAGE, "the log is no witness of itself"
 
 
+def test_a_proof_has_no_cosignature_where_its_own_checkpoint_has_none(cosigned, new, old, tmp_path, capsys):
+    """The witnesses cosigned an older one: that says nothing of the one that the proof leads to."""
+    cosigned.write(run_id="run-2")
+    path = tmp_path / "late.proof"
+    with cosigned.reader() as reader:
+        (leaf,) = reader.leaves({"key_add"})
+        opened = next(reader.leaves({"segment_open"})).event.segment
+    assert main(["log", "prove", f"{opened}#3", "--log", cosigned.url, "--out", str(path)]) == ExitCode.DONE
+    assert json.loads(path.read_text())["registry"]["tlog_proof"].count("\u2014") == 1
+    words = ["log", "check", str(path), "--key", leaf.event.vkey]
+    assert main(words) == ExitCode.DONE
+    for one in (new, old):
+        assert main([*words, "--witness-key", one.text]) == ExitCode.TAMPERED
+        assert "no known key signed it" in capsys.readouterr().err
+
+
 def test_a_forged_cosignature_in_a_proof_is_found_by_whoever_asks_for_it(proof, new, old, capsys):
     path, words = proof
     given = json.loads(path.read_text())
@@ -345,3 +362,14 @@ def test_where_ml_dsa_is_missing_a_proof_is_not_said_to_be_cosigned(proof, new, 
     assert main([*words, "--witness-key", new.text]) == ExitCode.UNVERIFIABLE
     captured = capsys.readouterr()
     assert (captured.out, "ML-DSA-44 cannot be verified here" in captured.err) == ("", True)
+
+
+def test_a_new_log_has_no_name_that_no_witness_could_sign(log, monkeypatch, serve, new):
+    monkeypatch.setenv("SEKISHO_LOG_ORIGIN", "a" * 256)
+    with pytest.raises(LogError, match="SEKISHO_LOG_ORIGIN has 256 octets"):
+        log.open()
+    monkeypatch.setenv("SEKISHO_LOG_ORIGIN", "a" * 255)
+    log.write()
+    witness = serve(new)
+    assert ask(log, (witness.url, new)) == ExitCode.DONE
+    assert verify(log, new).attested == 1
