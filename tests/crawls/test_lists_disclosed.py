@@ -7,6 +7,7 @@ import sqlite3
 import time
 
 import pytest
+from held import Held, until
 from loopback import Crawl, Reply, page
 
 LISTS = "lists.localhost"
@@ -44,6 +45,11 @@ class Follow(scrapy.Spider):
 """
 
 
+def changes(project):
+    """Return how often the log says that other lists came into force."""
+    return sum(one.reason == "lists_changed" for one in project.records())
+
+
 @pytest.fixture(scope="module")
 def disclosed(tmp_path_factory):
     """Refresh, crawl, free a site meanwhile, and publish; return the project, the web, the crawl, the files."""
@@ -59,24 +65,25 @@ def disclosed(tmp_path_factory):
         web.add(LISTS, "/list", Reply(200, (("Content-Type", "text/html"),), b"<html>gone</html>"))
         assert project.sekisho("blocklists", "refresh", "--force").returncode == 3
 
+        refreshed = changes(project)
         ok = "ok.localhost"
         web.site(ok, "")
         web.site(FREED, "")
         links = "".join(
             f'<a href="{web.url(host, "/x")}">x</a>' for host in ("other.pirate.localhost", FREED)
         )
-        web.add(ok, "/start", page(links, delay=5))
+        held = Held(web, page(links))
+        web.add(ok, "/start", held)
         web.add(FREED, "/x", page("x"))
         project.write("spiders/follow.py", SPIDER.format(start=web.url(ok, "/start")))
         process = project.start("crawl", "follow")
-        end = time.monotonic() + 40
-        while "/start" not in web.paths(ok):
-            assert time.monotonic() < end, "hung"
-            time.sleep(0.01)
+        until(process, lambda: held.waiting)
         freed = project.sekisho(
             "blocklists", "override", FREED, "--reason", REASON, "--owner", OWNER, "--until", "2099-01-31"
         )
         assert freed.returncode == 0, freed.stderr
+        until(process, lambda: changes(project) > refreshed)
+        held.release()
         _, stderr = process.communicate(timeout=60)
         crawl = Crawl(process.returncode, "", stderr, project.folder, project.records())
         built = project.sekisho("disclosure", "build", "--log", "sqlite:///log.db", "--out", "out")

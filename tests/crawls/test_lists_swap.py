@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+from held import Held, until, until_recorded
 from loopback import page
 
 from blocklists import store
@@ -34,11 +35,7 @@ def documents(project, crawl, reason):
 def started(web, project, *urls):
     """Start a crawl and return it once its first page has been received."""
     process = project.start("crawl", "site", "-a", f"url={','.join(urls)}")
-    end = time.monotonic() + 30
-    while not any(path != "/robots.txt" for path in web.paths()):
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < end, "hung"
-        time.sleep(0.01)
+    until(process, lambda: any(path != "/robots.txt" for path in web.paths()))
     return process
 
 
@@ -53,13 +50,16 @@ def test_hard_case_23_a_request_queued_before_the_update_is_judged_by_the_new_sn
     project.append("project_settings.py", SETTINGS)
     before = build(project)
     web.site("later.localhost", "")
-    web.add("later.localhost", "/1", page("1", delay=5))
+    held = Held(web, page("1"))
+    web.add("later.localhost", "/1", held)
     web.add("later.localhost", "/2", page("2"))
     process = started(web, project, web.url("later.localhost", "/1"), web.url("later.localhost", "/2"))
     # The second page waits until the first is here: every rule has let it pass already.
     project.write("lists/more.toml", 'id = "more"\ntitle = "More"\nfile = "more.txt"\nweight = "operator"\n')
     project.write("lists/more.txt", "later.localhost\n")
     after = build(project)
+    until_recorded(process, project, "lists_changed")
+    held.release()
     crawl = ended(project, process)
     assert crawl.code == 0, crawl.stderr[-3000:]
     assert web.paths("later.localhost") == ["/robots.txt", "/1"]  # what the server received
@@ -80,7 +80,8 @@ def test_an_override_takes_effect_in_a_running_crawl_and_its_use_is_in_the_recor
     build(project)
     web.site("slow.localhost", "")
     web.add("slow.localhost", "/1", page("1"))
-    web.add("slow.localhost", "/2", page(f'<a href="{web.url("pirate.localhost", "/x")}">x</a>', delay=5))
+    held = Held(web, page(f'<a href="{web.url("pirate.localhost", "/x")}">x</a>'))
+    web.add("slow.localhost", "/2", held)
     web.site("pirate.localhost", "")
     web.add("pirate.localhost", "/x", page("x"))
     project.write(
@@ -90,16 +91,15 @@ def test_an_override_takes_effect_in_a_running_crawl_and_its_use_is_in_the_recor
         "    def parse(self, response):\n        yield from response.follow_all(css='a')\n",
     )
     process = project.start("crawl", "follow")
-    end = time.monotonic() + 30
-    while "/1" not in web.paths("slow.localhost"):
-        assert time.monotonic() < end, "hung"
-        time.sleep(0.01)
+    until(process, lambda: "/1" in web.paths("slow.localhost"))
     project.write(
         "lists/overrides.toml",
         '[[override]]\npattern = "pirate.localhost"\nreason = "listed by mistake"\nowner = "legal@example.com"\n'
         "expires = 2099-01-01\n",
     )
     after = build(project)
+    until_recorded(process, project, "lists_changed")
+    held.release()
     crawl = ended(project, process)
     assert web.paths("pirate.localhost") == ["/robots.txt", "/x"]
     (asked,) = crawl.of(url=web.url("pirate.localhost", "/x"), verdict="fetch")
@@ -110,11 +110,16 @@ def test_a_new_state_that_cannot_be_loaded_changes_nothing_and_is_recorded(web, 
     project.append("project_settings.py", SETTINGS)
     before = build(project)
     web.site("slow.localhost", "")
+    held = []
     for name in ("1", "2"):
         link = f'<a href="{web.url("pirate.localhost", f"/{name}")}">x</a>'
-        web.add("slow.localhost", f"/{name}", page(link, delay=3))
+        held.append(Held(web, page(link)))
+        web.add("slow.localhost", f"/{name}", held[-1])
     process = started(web, project, web.url("slow.localhost", "/1"), web.url("slow.localhost", "/2"))
     store.write_current(project.folder / "lists", "0" * 64, previous=before)
+    until_recorded(process, project, "lists_kept")
+    for one in held:
+        one.release()
     crawl = ended(project, process)
     assert crawl.code == 0, crawl.stderr[-3000:]
     (kept,) = documents(project, crawl, "lists_kept")

@@ -6,10 +6,12 @@ decisions made; meanwhile other lists come into force.
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import pytest
 from arrivals import LISTED_SPIDER, Bases, undecided
+from held import Held, until, until_recorded
 from loopback import Crawl, page
 
 from blocklists import store
@@ -24,13 +26,32 @@ CONCURRENT_REQUESTS_PER_DOMAIN = 1
 SCHEDULER_PRIORITY_QUEUE = "scrapy.pqueues.ScrapyPriorityQueue"
 SCHEDULER_MEMORY_QUEUE = "scrapy.squeues.FifoMemoryQueue"
 """
-SECONDS = 6
+PAUSE_S = 8
+HOSTS = (HELD, FLAGGED, OTHER, PAUSED)
+REPORT = 'id = "report"\ntitle = "R"\nfile = "report.txt"\nweight = "government_report_no_finding"\n'
 
 
-def build(project):
-    folder = project.folder / "lists"
+def build(folder):
     with store.locked(folder):
         return build_snapshot(folder, now_us=time.time_ns() // 1000).sha256
+
+
+def build_aside(project):
+    """Build the newer state of the lists beside the one in force, so that it can take its place in no time."""
+    aside = project.folder / "aside"
+    shutil.copytree(project.folder / "lists", aside)
+    project.write("aside/more.toml", 'id = "more"\ntitle = "More"\nfile = "more.txt"\nweight = "operator"\n')
+    project.write("aside/more.txt", f"{HELD}\n{PAUSED}\n")
+    project.write("aside/report.toml", REPORT)
+    project.write("aside/report.txt", f"{FLAGGED}\n")
+    return build(aside)
+
+
+def put_in_force(project, before, after):
+    lists = project.folder / "lists"
+    others = shutil.ignore_patterns(store.CURRENT)
+    shutil.copytree(project.folder / "aside", lists, dirs_exist_ok=True, ignore=others)
+    store.write_current(lists, after, previous=before)
 
 
 @pytest.fixture
@@ -38,30 +59,27 @@ def crawled(web, project):
     """Run a crawl whose lists change while its requests wait; return it with both digests."""
     project.append("project_settings.py", SETTINGS)
     project.write("spiders/listed.py", LISTED_SPIDER)
-    before = build(project)
-    urls = []
-    for host in (HELD, FLAGGED, OTHER, PAUSED):
+    before = build(project.folder / "lists")
+    after = build_aside(project)
+    held = {}
+    for host in HOSTS:
         web.site(host, "")
-        web.add(host, "/first", page("x", delay=SECONDS))
+        busy = page(status=429, headers=(("Retry-After", str(PAUSE_S)),))
+        held[host] = Held(web, busy if host == PAUSED else page("x"))
+        web.add(host, "/first", held[host])
         web.add(host, "/1", page("1"))
-        urls += [web.url(host, "/first"), web.url(host, "/1")]
-    web.add(PAUSED, "/first", page(status=429, headers=(("Retry-After", str(SECONDS)),)))
+    waiting = {web.url(host, "/1") for host in HOSTS}
+    urls = [web.url(host, path) for host in HOSTS for path in ("/first", "/1")]
     project.write("urls.txt", "\n".join(urls) + "\n")
     process = project.start("crawl", "listed")
-    end = time.monotonic() + 40
-    while web.paths().count("/first") < 4:
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < end, "hung"
-        time.sleep(0.01)
-    time.sleep(1)
-    project.write("lists/more.toml", 'id = "more"\ntitle = "More"\nfile = "more.txt"\nweight = "operator"\n')
-    project.write("lists/more.txt", f"{HELD}\n{PAUSED}\n")
-    project.write(
-        "lists/report.toml",
-        'id = "report"\ntitle = "R"\nfile = "report.txt"\nweight = "government_report_no_finding"\n',
-    )
-    project.write("lists/report.txt", f"{FLAGGED}\n")
-    after = build(project)
+    until(process, lambda: all(one.waiting for one in held.values()))
+    until(process, lambda: waiting <= {one.url for one in project.records() if one.verdict == "fetch"})
+    held[PAUSED].release()
+    until_recorded(process, project, "not_sent")
+    put_in_force(project, before, after)
+    until_recorded(process, project, "lists_changed")
+    for one in held.values():
+        one.release()
     _, stderr = process.communicate(timeout=60)
     crawl = Crawl(process.returncode, "", stderr, project.folder, project.records())
     assert crawl.code == 0, stderr[-3000:]
@@ -70,19 +88,22 @@ def crawled(web, project):
 
 def test_what_waits_at_the_door_is_judged_by_newer_lists_before_it_leaves(web, project, crawled):
     crawl, before, after = crawled
-    asked = {host: web.url(host, "/1") for host in (HELD, FLAGGED, OTHER, PAUSED)}
+    asked = {host: web.url(host, "/1") for host in HOSTS}
     permits = {
         host: [one.blocklist_sha256 for one in crawl.of(url=url, stage="request", verdict="fetch")]
         for host, url in asked.items()
     }
     # Listed meanwhile: the permit was in hand, and the server received nothing.
     assert permits[HELD] == [before]
-    # The same where the site had asked for a pause, whether there was a permit or not yet.
-    assert permits[PAUSED] in ([], [before])
+    # The same where the site had asked for a pause: the permit was taken back when it began.
+    assert permits[PAUSED] == [before]
+    (put_off,) = crawl.of(url=asked[PAUSED], stage="outcome")
+    assert (put_off.verdict, put_off.reason) == ("defer", "not_sent")
     for host in (HELD, PAUSED):
         assert web.paths(host) == ["/robots.txt", "/first"]
-        (refused,) = crawl.of(url=asked[host], verdict="skip")
-        assert (refused.reason, refused.blocklist_sha256) == ("piracy_list", after)
+        said = [(one.verdict, one.reason) for one in crawl.of(url=asked[host], stage="request")]
+        assert said == [("fetch", "allowed"), ("skip", "piracy_list")], (host, said)
+        assert crawl.of(url=asked[host], verdict="skip")[0].blocklist_sha256 == after
     # Flagged meanwhile: the reasons to fetch are others now, so the decision was made anew.
     assert permits[FLAGGED] == [before, after]
     assert "/1" in web.paths(FLAGGED)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
 
-    from loopback import Received, Reply, Web
+    from loopback import Project, Received, Reply, Web
+
+HUNG_S = 60.0
 
 
 class Held:
@@ -47,3 +51,19 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
         if words in line:
             return "".join(lines)
     raise AssertionError(f"the crawl ended without {words!r}:\n{''.join(lines)[-3000:]}")
+
+
+def until(process: subprocess.Popen[str], condition: Callable[[], object]) -> None:
+    """Return when a condition holds, while a crawl runs. AssertionError where the crawl ends before."""
+    end = time.monotonic() + HUNG_S
+    while not condition():
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        if time.monotonic() > end:
+            process.kill()
+            raise AssertionError(f"the crawl hung:\n{process.communicate()[1][-3000:]}")
+        time.sleep(0.02)
+
+
+def until_recorded(process: subprocess.Popen[str], project: Project, reason: str) -> None:
+    """Return when the log of a running crawl has a record with this reason; see `until`."""
+    until(process, lambda: any(one.reason == reason for one in project.records()))
