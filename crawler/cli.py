@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from blocklists.errors import ExitCode, SekishoError, UsageError
+from policies.console import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,13 +123,21 @@ def _dispatch(name: str, rest: Sequence[str]) -> int:
         prog=f"sekisho {name}", description=description, examples=getattr(module, "EXAMPLES", ())
     )
     module.add_arguments(parser)
+    _give_examples(parser, parser.examples)
     return int(module.run(parser.parse_args(rest)))
+
+
+def _give_examples(parser: argparse.ArgumentParser, examples: Sequence[str]) -> None:
+    """Let the help of each sub-sub-command begin with those of the command's examples that are its own."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to a parser's parsers
+        for child in action.choices.values() if isinstance(action.choices, dict) else ():
+            if isinstance(child, _Parser):
+                child.examples = [line for line in examples if f"{line} ".startswith(f"{child.prog} ")]
+                _give_examples(child, examples)
 
 
 def _run(arguments: list[str]) -> int:
     """Read the options before the command's name, then hand over."""
-    while arguments and arguments[0] == "--debug":
-        arguments = arguments[1:]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         text = _general_help()
         if not arguments:
@@ -150,14 +159,24 @@ def _silence_stdout() -> None:
 
 
 def _complain(message: str) -> None:
-    sys.stderr.write(f"sekisho: {message}\n")
+    """Say it on one line; what a name or a server's answer has of control characters is shown as escapes."""
+    sys.stderr.write(f"sekisho: {printable(message)}\n")
+
+
+def _open_closed_streams() -> None:
+    """Give a process that was started without standard output or error somewhere to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code of `blocklists.errors.ExitCode`, 130 or 141."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     try:
-        code = _run(arguments)
+        # Wherever it stands: who is told to run a command again with it appends it.
+        code = _run([word for word in arguments if word != "--debug"])
         sys.stdout.flush()
     except SystemExit as stop:  # argparse: --help is 0, a wrong option is 2
         return stop.code if isinstance(stop.code, int) else ExitCode.FAILED

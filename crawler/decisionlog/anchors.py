@@ -8,10 +8,11 @@ again the next time; an attestation of a later checkpoint covers all before it.
 from __future__ import annotations
 
 import http.client
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, insert, select
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.place import LogPlace
     from crawler.decisionlog.reader import LogReader
+
+    _Response = http.client.HTTPResponse | urllib.error.HTTPError
 
 RFC3161: Final = "rfc3161"
 COSIGNATURE: Final = "cosignature"
@@ -64,7 +67,11 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def post(url: str, body: bytes, media_type: str, longest: int) -> Answer:
     """Send a body and return the answer, whatever its status. Raises LogError when there is none."""
-    if urlsplit(url).scheme not in {"http", "https"}:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:  # brackets that hold no IPv6 address
+        scheme = ""
+    if scheme not in {"http", "https"}:
         raise UsageError(f"{url!r} is no http or https address")
     request = urllib.request.Request(  # noqa: S310 - the scheme was checked above
         url,
@@ -72,21 +79,31 @@ def post(url: str, body: bytes, media_type: str, longest: int) -> Answer:
         headers={"Content-Type": media_type, "User-Agent": "Sekisho-log-anchor"},
         method="POST",
     )
-    opener = urllib.request.build_opener(_NoRedirects)
     try:
-        with opener.open(request, timeout=_TIMEOUT_S) as response:
+        with _sent(request) as response:
             return _answer(response, longest)
-    except urllib.error.HTTPError as error:
-        with error:
-            return _answer(error, longest)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise LogError(f"{url} could not be asked: {error}; it is asked again the next time") from error
+        words = str(getattr(error, "reason", "") or error) or type(error).__name__
+        raise LogError(f"{url} could not be asked: {words}; it is asked again the next time") from error
 
 
-def _answer(response: http.client.HTTPResponse | urllib.error.HTTPError, longest: int) -> Answer:
-    body = response.read(longest + 1)
-    if len(body) > longest:
-        raise LogError(f"{response.url} answered with more than {longest:,} octets")
+def _sent(request: urllib.request.Request) -> _Response:
+    """Return the answer as it begins, whatever its status."""
+    try:
+        return cast("_Response", urllib.request.build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_S))
+    except urllib.error.HTTPError as error:
+        return error
+
+
+def _answer(response: _Response, longest: int) -> Answer:
+    """Read a body that is not too long and does not take too long: the timeout is for each octet of it."""
+    body, end = b"", time.monotonic() + _TIMEOUT_S
+    while part := response.read1(longest + 1):
+        body += part
+        if len(body) > longest:
+            raise LogError(f"{response.url} answered with more than {longest:,} octets")
+        if time.monotonic() > end:
+            raise TimeoutError(f"its answer was not whole after {_TIMEOUT_S:.0f} s")
     return Answer(status=response.status or 0, media_type=response.headers.get("Content-Type", ""), body=body)
 
 
@@ -94,7 +111,8 @@ def newest_note(reader: LogReader) -> Note:
     """Return the newest checkpoint. Raises LogError when there is none."""
     text = reader.newest_checkpoint()
     if text is None:
-        raise LogError(f"{reader.path} has no checkpoint to be attested: it has format 1")
+        why = "it has format 1" if reader.format == schema.FORMAT_1 else "nothing was ever written to it"
+        raise LogError(f"{reader.path} has no checkpoint to be attested: {why}")
     return parse_note(text.encode())
 
 

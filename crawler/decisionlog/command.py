@@ -66,8 +66,7 @@ class _Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Return the examples, then argparse's text."""
-        name = self.prog.rsplit(" ", 1)[-1]
-        lines = [line for line in EXAMPLES if line.startswith(f"sekisho log {name}")]
+        lines = [line for line in EXAMPLES if line.startswith(f"{self.prog} ")]
         return "Examples:\n" + "".join(f"  {line}\n" for line in lines) + "\n" + super().format_help()
 
 

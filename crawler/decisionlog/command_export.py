@@ -135,7 +135,15 @@ def _package(arguments: argparse.Namespace) -> int:
     _clear()
     if arguments.record:
         _reread(target)
-        record_export(url, manifest, place=str(target), now_us=clock.now_us())
+        try:
+            record_export(url, manifest, place=str(target), now_us=clock.now_us())
+        except BaseException:
+            print(
+                f"sekisho: the package {printable(str(target))} is whole, but not on the record of the log:"
+                " remove it and export again, or keep it as a copy, as --no-record makes one",
+                file=sys.stderr,
+            )
+            raise
     _say(target, manifest)
     return ExitCode.DONE
 

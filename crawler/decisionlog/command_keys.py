@@ -26,6 +26,7 @@ from crawler.decisionlog.notes import (
 from crawler.decisionlog.registry import KeyAdded, KeyRetired
 from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.retention.acts import Actor
+from crawler.decisionlog.schema import FORMAT_1
 from policies.console import OutputFormat, as_json, render
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 HEAD: Final = "sekisho.log-head/1"
 KEYS: Final = "sekisho.log-keys/1"
+_LIMIT: Final = 256 * 1024  # octets; no note and no key is as long
 
 
 def known_checkpoints(files: Sequence[str]) -> list[KnownCheckpoint]:
@@ -44,10 +46,20 @@ def known_checkpoints(files: Sequence[str]) -> list[KnownCheckpoint]:
     found = []
     for name in files:
         try:
-            found.append(KnownCheckpoint.read(name, Path(name).read_bytes()))
-        except (OSError, NoteError) as error:
-            raise UsageError(f"{name} holds no checkpoint: {error}") from error
+            found.append(KnownCheckpoint.read(name, _octets_in(name)))
+        except OSError as error:
+            raise UsageError(f"the checkpoint {name} cannot be read: {error.strerror or error}") from error
+        except NoteError as error:
+            raise UsageError(
+                f"{name} holds no checkpoint: {error}; name a file that `sekisho log head` wrote"
+            ) from error
     return found
+
+
+def _octets_in(name: str) -> bytes:
+    """Return what is in a file, or more than any may have: of a device it is no end. Raises OSError."""
+    with Path(name).open("rb") as file:
+        return file.read(_LIMIT + 1)
 
 
 def trusted_keys(texts: Sequence[str], *, option: str = "--key") -> list[VerifierKey]:
@@ -55,8 +67,8 @@ def trusted_keys(texts: Sequence[str], *, option: str = "--key") -> list[Verifie
     found = []
     for text in texts:
         try:
-            path = Path(text)
-            found.append(parse_vkey(path.read_text("utf-8") if "+" not in text and path.is_file() else text))
+            named = "+" not in text and Path(text).is_file()
+            found.append(parse_vkey(_octets_in(text).decode() if named else text))
         except (OSError, UnicodeError, NoteError) as error:
             raise UsageError(f"{option} {text[:120]}: {error}") from error
     return found
@@ -78,6 +90,8 @@ def show_head(reader: LogReader, output: OutputFormat) -> str:
     """Return the newest checkpoint, verbatim or as JSON. Raises LogError when there is none."""
     note = reader.newest_checkpoint()
     if note is None:
+        if reader.format != FORMAT_1:
+            raise LogError(f"{reader.path} has no checkpoint, because nothing was ever written to it")
         raise LogError(
             f"{reader.path} has no checkpoint, because it has format 1:"
             " `sekisho log migrate` gives it a registry"

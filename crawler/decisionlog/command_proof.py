@@ -45,11 +45,21 @@ def prove(reader: LogReader, arguments: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return ExitCode.DONE
     try:
-        with Path(arguments.out).open("x", encoding="utf-8") as file:
-            file.write(text)
+        _write_new(Path(arguments.out), text)
     except OSError as error:
         raise UsageError(f"{arguments.out} cannot be written: {error.strerror or error}") from error
     return ExitCode.DONE
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that was not there; none is left when it cannot be whole. Raises OSError."""
+    with path.open("x", encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def check_proof(arguments: argparse.Namespace) -> int:

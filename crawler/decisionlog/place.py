@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,7 +62,8 @@ def log_place(url: str) -> LogPlace:
         )
     if parsed.query:
         raise LogError(f"{url!r}: options after '?' are not supported in a log URL: leave them out")
-    return Path(parsed.database).absolute()
+    # As SQLite does, go where a link leads: its journal is there, and so are locks, key and last checkpoint.
+    return Path(os.path.realpath(parsed.database))
 
 
 def _server(url: URL) -> Server:

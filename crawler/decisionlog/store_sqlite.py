@@ -76,6 +76,16 @@ def explain(error: BaseException, path: Path, doing: str) -> LogError:
 
 
 def _check_place(path: Path, *, create: bool) -> None:
+    try:
+        _check_file(path, create=create)
+    except OSError as error:  # a folder that may not be searched, a name that is too long
+        raise LogError(
+            f"the log {path} cannot be reached: {error.strerror or error};"
+            " let this user into its folders, or name another file with SEKISHO_LOG or --log"
+        ) from error
+
+
+def _check_file(path: Path, *, create: bool) -> None:
     if path.is_dir():
         raise LogError(f"the log {path} is a folder: name a file in it, such as {path / 'sekisho.db'}")
     if not path.parent.is_dir():

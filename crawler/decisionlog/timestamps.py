@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 QUERY_TYPE: Final = "application/timestamp-query"
 REPLY_TYPE: Final = "application/timestamp-reply"
 LONGEST_REPLY: Final = 64 * 1024
+_LONGEST_ROOTS: Final = 1024 * 1024  # all roots that a system trusts take a fifth of it
 _TOLERANCE_S: Final = 300  # clocks of a log and of an authority differ
 
 
@@ -75,9 +76,17 @@ def question(message: bytes) -> Question:
 def load_roots(path: Path) -> list[x509.Certificate]:
     """Return the certificates in a PEM file. Raises UsageError."""
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} holds no certificates in PEM: {error}") from error
+        with path.open("rb") as file:
+            octets = file.read(_LONGEST_ROOTS + 1)
+        if len(octets) > _LONGEST_ROOTS:
+            raise UsageError(f"{path} is too long to be a file of root certificates")
+        return x509.load_pem_x509_certificates(octets)
+    except OSError as error:
+        raise UsageError(f"the root certificates {path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(
+            f"{path} holds no certificates in PEM: name the file with the authority's root"
+        ) from error
 
 
 def check(

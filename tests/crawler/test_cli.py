@@ -181,3 +181,23 @@ def test_only_the_called_command_is_imported(tmp_path):
     loaded = modules_after(["check", "--help"], tmp_path)
     assert "crawler.commands.check" in loaded
     assert not {name for name in loaded if name.startswith("exporters.") and name.endswith(".command")}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("retention", "plan"), ("retention", "apply"), ("retention", "list"), ("hold", "add"), ("hold", "list"),
+        ("hold", "release"), ("log", "verify"), ("log", "key"), ("log", "key", "show"), ("log", "key", "rotate"),
+    ],
+)  # fmt: skip
+def test_the_help_of_an_action_begins_with_its_own_examples(words, capsys):
+    assert cli.main([*words, "--help"]) == 0
+    first, example, *_ = capsys.readouterr().out.splitlines()
+    assert first == "Examples:"
+    assert example.startswith(f"  sekisho {' '.join(words)}")
+
+
+def test_debug_may_stand_at_the_end_as_people_append_it(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["log", "show", "--debug"]) == ExitCode.REFUSED
+    assert "there is no log" in capsys.readouterr().err

@@ -47,7 +47,8 @@ class Actor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        store.tidy(self.connection)
+        with suppress(*store.errors()):  # an interrupt in mid-statement leaves no connection to tidy up with
+            store.tidy(self.connection)
         self.connection.close()
 
     @contextmanager
