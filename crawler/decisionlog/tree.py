@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 HASH_SIZE = 32
 EMPTY_ROOT = sha256(b"").digest()
 _FEW = 64  # leaves
+_node = sha256(b"\x01").copy  # a hash begun: to copy it costs less than to begin another
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -64,8 +65,12 @@ class CompactRange:
                 nodes.insert(0, self._hashes.pop())
             if len(nodes) & 1:
                 right.append(nodes.pop())
-            pairs = zip(nodes[::2], nodes[1::2], strict=True)
-            nodes = [sha256(b"\x01" + left + other).digest() for left, other in pairs]
+            above = []
+            for left, other in zip(nodes[::2], nodes[1::2], strict=True):
+                node = _node()
+                node.update(left + other)
+                above.append(node.digest())
+            nodes = above
             here >>= 1
         self._hashes.extend(reversed(right))
 

@@ -11,128 +11,179 @@ import struct
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from crawler.decisionlog import encoding
-from crawler.decisionlog.encoding_columns import ColumnEncoder
+from crawler.decisionlog.encoding import DIGEST_SIZE, encode_start, field_octets, field_text
+from crawler.decisionlog.encoding_words import Word, Words
 from crawler.decisionlog.verify_documents import BASIS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
 
     from crawler.decisionlog.verify_documents import DocumentCheck
-    from crawler.decisionlog.verify_source import Page
+    from crawler.decisionlog.verify_source import PackedPage
     from crawler.decisionlog.verify_sums import HostSums
 
-_DIGEST_SIZES: Final = {encoding.DIGEST_SIZE}
+_NULL: Final = field_octets(None)
+_DIGEST: Final = field_octets(bytes(DIGEST_SIZE))[:-DIGEST_SIZE]
+_TEXT_HEADS: Final = tuple(field_text(bytes(length))[:5] for length in range(256))
+_pack_one = struct.Struct(">Bq").pack
+_pack_three = struct.Struct(">BqBqBq").pack
+_UNOPENED: Final = (None, None, None, None)
+
+# Hashes begun: to copy one costs less than to begin another.
+_url = sha256(b"url\x00").copy
+_parent = sha256(b"parent_url\x00").copy
+
+
+class _OddError(ValueError):
+    """Something is not as a writer leaves it, or needs more than a quick look."""
 
 
 class PageCheck:
     """The quick look at the pages of one segment; `requests` says of each index whether it is a request."""
 
     def __init__(
-        self, segment: UUID, requests: bytearray, documents: DocumentCheck, sums: HostSums | None
+        self,
+        segment: UUID,
+        requests: bytearray,
+        contexts: Mapping[int, tuple[bytes, bytes, bytes]],
+        documents: DocumentCheck,
+        sums: HostSums | None,
     ) -> None:
-        self._encode = ColumnEncoder(segment, lead=b"\x00").encode
+        self._start = sha256(encode_start(segment, b"\x00")).copy
         self._requests = requests
+        self._words = Words(contexts, None if sums is None else sums.group)
         self._documents = documents
         self._sums = sums
 
     def leaves(
-        self, page: Page, context: tuple[bytes, bytes], last_us: int, last_ns: int
-    ) -> list[bytes] | None:
-        """Return the leaf hashes if all is well, having counted the records; else None, and nothing counted.
+        self, page: PackedPage, last_us: int, last_ns: int
+    ) -> tuple[list[bytes], list[int], int] | None:
+        """Return leaf hashes, times and context if all is well, having counted the records.
 
-        `context` is that of every record of the page, encoded, and its policy; the times are those of the
-        record before it.
+        Else None, and nothing is counted. `last_us` and `last_ns` are the times of the record before the
+        page. A page of several contexts needs more than a quick look.
         """
-        first = len(self._requests)
-        columns = page.columns
-        idx, ts_us, mono_ns, stage = columns[:4]
-        leaf = columns[20]
-        fragment, policy = context
+        first, rows = len(self._requests), page.rows
+        idx = [row[0] for row in rows]
         try:
-            if list(idx) != list(range(first, first + len(idx))):
+            if idx != list(range(first, first + len(rows))):
                 return None
-            encoded, fields = self._encode(columns, fragment)
-            digests = [sha256(data).digest() for data in encoded]
-            if leaf is not None and digests != list(leaf):
-                return None
-            if not (_rises(ts_us, last_us) and _rises(mono_ns, last_ns) and _opened(page)):
-                return None
-            if not self._refers(idx, stage, basis=columns[12], ref_idx=columns[13], body=columns[17]):
-                del self._requests[first:]
-                return None
-        except (TypeError, ValueError, struct.error):
+            _see_commitments(page)
+            digests, words = self._hash(page, last_us, last_ns)
+            context = self._see_references(page, words)
+        except (TypeError, ValueError, IndexError, struct.error):
             del self._requests[first:]
             return None
+        times = [row[1] for row in rows]
         if self._sums is not None:
-            self._sums.take(policy, fields, idx, ts_us)
-        return digests
+            self._sums.take(idx, times, [row[4] for row in rows], [word.hosts for word in words])
+        return digests, times, context
 
-    def _refers(
-        self,
-        idx: Sequence[int],
-        stage: Sequence[bytes],
-        *,
-        basis: Sequence[bytes | None],
-        ref_idx: Sequence[int | None],
-        body: Sequence[bytes | None],
-    ) -> bool:
-        """Whether all that the records refer to is there."""
-        kinds, requests = self._documents.kinds, self._requests
-        for digest in set(basis):
+    def _hash(self, page: PackedPage, last_us: int, last_ns: int) -> tuple[list[bytes], list[Word]]:
+        """Return leaf hashes and words, having compared what is in the rows themselves. Raises _OddError."""
+        known, begin, requests = self._words, self._start, self._requests
+        hashed, join = page.hashed, b"".join
+        digests, words = [], []
+        for (
+            idx, ts_us, mono_ns, key, host, domain, url_commit, parent_commit, basis, ref_idx, size, body,
+            leaf,
+        ) in page.rows:  # fmt: skip
+            word = known[key]
+            begun = begin()
+            begun.update(
+                join(
+                    (
+                        _pack_three(1, idx, 1, ts_us, 1, mono_ns),
+                        word.head,
+                        _NULL if host is None else _TEXT_HEADS[len(host)] + host,
+                        _NULL if domain is None else _TEXT_HEADS[len(domain)] + domain,
+                        _NULL if url_commit is None else _DIGEST + url_commit,
+                        _NULL if parent_commit is None else _DIGEST + parent_commit,
+                        _NULL if basis is None else _DIGEST + basis,
+                        _NULL if ref_idx is None else _pack_one(1, ref_idx),
+                        word.middle,
+                        _NULL if size is None else _pack_one(1, size),
+                        _NULL if body is None else _DIGEST + body,
+                        word.tail,
+                    )
+                )
+            )
+            digest = begun.digest()
             if (
-                digest is not None
-                and kinds.get(digest) != b"basis"
-                and not self._documents.has(digest, BASIS)
+                (hashed and digest != leaf)
+                or ts_us < last_us
+                or mono_ns < last_ns
+                or (ref_idx is not None and not (0 <= ref_idx < idx and requests[ref_idx]))
             ):
-                return False
-        lengths = set(map(len, [each for each in body if each is not None]))
-        if b"run" in set(stage) or not lengths <= _DIGEST_SIZES:
-            return False
-        requests.extend([value == b"request" for value in stage])
-        return all(
-            0 <= ref < here and requests[ref]
-            for here, ref in zip(idx, ref_idx, strict=True)
-            if ref is not None
-        )
+                raise _OddError
+            last_us, last_ns = ts_us, mono_ns
+            requests.append(word.is_request)
+            digests.append(digest)
+            words.append(word)
+        return digests, words
+
+    def _see_references(self, page: PackedPage, words: Sequence[Word]) -> int:
+        """Return the page's context, having seen that what its records refer to is there.
+
+        Raises _OddError, or ValueError where there are several contexts.
+        """
+        kinds = self._documents.kinds
+        for digest in {row[8] for row in page.rows} - {None}:
+            if kinds.get(digest) != b"basis" and not self._documents.has(digest, BASIS):
+                raise _OddError
+        if not {len(row[11]) for row in page.rows if row[11] is not None} <= {DIGEST_SIZE}:
+            raise _OddError
+        different = set(words)
+        if any(word.is_run for word in different):
+            raise _OddError
+        (context,) = {word.context for word in different}
+        return context
 
 
-def _rises(values: Sequence[int], last: int) -> bool:
-    """Whether no value is below the one before it."""
-    listed = list(values)
-    return not listed or (listed[0] >= last and listed == sorted(listed))
+def _see_commitments(page: PackedPage) -> None:
+    """See that each record that commits to a URL has its opening, each opening its record, and that they fit.
+
+    Raises _OddError, or TypeError on what is no URL.
+    """
+    beside = page.openings if len(page.openings) == len(page.rows) else _beside(page)
+    derived = page.derived
+    for row, (idx, url, parent, salt) in zip(page.rows, beside, strict=True):
+        url_commit, parent_commit = row[6], row[7]
+        if idx != row[0] and (idx is not None or url_commit is not None or parent_commit is not None):
+            raise _OddError
+        if derived:
+            continue
+        made = None
+        if url is not None:
+            begun = _url()
+            begun.update(salt + url)
+            made = begun.digest()
+        parents = None
+        if parent is not None:
+            begun = _parent()
+            begun.update(salt + parent)
+            parents = begun.digest()
+        if (
+            made != url_commit
+            or parents != parent_commit
+            or (url is None and parent is None and idx is not None)
+        ):
+            raise _OddError
 
 
-def _opened(page: Page) -> bool:
-    """Whether every record that commits to a URL has its opening, every opening its record, and all fit."""
-    url_commits: Sequence[Any] = page.columns[10]
-    parent_commits: Sequence[Any] = page.columns[11]
-    idx, urls, parents, salts = page.openings
-    committed = list(page.columns[0])
-    if None in url_commits:
-        kept = [
-            (here, url, parent)
-            for here, url, parent in zip(committed, url_commits, parent_commits, strict=True)
-            if url is not None or parent is not None
-        ]
-        if not kept:
-            return not idx
-        committed, url_commits, parent_commits = map(list, zip(*kept, strict=True))
-    if list(idx) != committed:
-        return False
-    return page.derived or (
-        [
-            None if url is None else sha256(b"url\x00" + salt + url).digest()
-            for salt, url in zip(salts, urls, strict=True)
-        ]
-        == list(url_commits)
-        and [
-            None if parent is None else sha256(b"parent_url\x00" + salt + parent).digest()
-            for salt, parent in zip(salts, parents, strict=True)
-        ]
-        == list(parent_commits)
-    )
+def _beside(page: PackedPage) -> Iterator[tuple[Any, ...]]:
+    """Yield for each record its opening, or nothing at all. Raises _OddError for one that has no record."""
+    waiting = iter(page.openings)
+    opening = next(waiting, _UNOPENED)
+    for row in page.rows:
+        if opening[0] == row[0]:
+            yield opening
+            opening = next(waiting, _UNOPENED)
+        else:
+            yield _UNOPENED
+    if opening is not _UNOPENED:
+        raise _OddError
 
 
 def opens(
@@ -153,3 +204,9 @@ def opens(
     if parent_commit is None:
         return parent is None
     return parent is not None and sha256(b"parent_url\x00" + salt + parent).digest() == parent_commit
+
+
+def see_integers(*numbers: object) -> None:
+    """Raise TypeError on a number that is equal to an integer, and is none."""
+    if float in set(map(type, numbers)):
+        raise TypeError("a number is no integer")

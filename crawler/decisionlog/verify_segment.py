@@ -15,14 +15,14 @@ from crawler.decisionlog.findings import Problem, SegmentReport
 from crawler.decisionlog.tree import CompactRange
 from crawler.decisionlog.uncollected import uncollected
 from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
-from crawler.decisionlog.verify_page import PageCheck, opens
-from crawler.decisionlog.verify_source import Contexts
+from crawler.decisionlog.verify_page import PageCheck, opens, see_integers
+from crawler.decisionlog.verify_source import Contexts, packed, packed_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from crawler.decisionlog.findings import Findings
-    from crawler.decisionlog.verify_source import Page, RecordSource
+    from crawler.decisionlog.verify_source import PackedPage, Page, RecordSource
     from crawler.decisionlog.verify_sums import HostSums
 
 _SCHEMAS: Final = 1 << 31
@@ -86,7 +86,7 @@ class SegmentCheck:
         self._broken = False  # a record is missing: roots behind it cannot be recomputed
         self._requests = bytearray()
         self.sums = sums  # of the records, None where nobody asks or some record is nothing that was written
-        self._quick = PageCheck(claim.uuid, self._requests, documents, sums)
+        self._quick = PageCheck(claim.uuid, self._requests, self._contexts, documents, sums)
         self._records = 0
         self._openings = 0
         self._setbacks = 0
@@ -165,40 +165,43 @@ class SegmentCheck:
     def _check_page(self) -> None:
         """Read and verify the next records and the heads over them."""
         claim, first = self._claim, len(self._requests)
-        page = self._source.page(claim.number, first, claim.end)
-        count, opened = len(page.columns[0]), len(page.openings[0])
-        leaves = None if self._broken or not count else self._quick_look(page)
-        times: Sequence[int] = page.columns[1]
-        if leaves is None:
-            leaves, times, opened = self._check_rows(page)
-            if self.sums is not None and not self.sums.take_each(page, self._contexts):
-                self.sums = None
-        if opened != len(page.openings[0]):
+        page = None if self._broken else packed_page(self._source, claim.number, first, claim.end)
+        if page is not None and self._quick_look(page):
+            return
+        whole = self._source.page(claim.number, first, claim.end)
+        if page is None and self._quick_look(packed(whole)):
+            return
+        count, opened = len(whole.columns[0]), len(whole.openings[0])
+        leaves, times, found = self._check_rows(whole)
+        if self.sums is not None and not self.sums.take_each(whole, self._contexts):
+            self.sums = None
+        if found != opened:
             self._find(
                 Problem.URL_OUTSIDE,
-                f"{len(page.openings[0]) - opened} URLs from here to {page.after - 1} belong to no record",
+                f"{opened - found} URLs from here to {whole.after - 1} belong to no record",
                 first,
             )
-        self._openings += opened
+        self._openings += found
         self._records += count
         self._grow(leaves, times)
-        if len(self._requests) < page.after:
-            self._gap(page.after)
+        if len(self._requests) < whole.after:
+            self._gap(whole.after)
 
-    def _quick_look(self, page: Page) -> list[bytes] | None:
-        """Return the leaf hashes when the whole page is in order, None when it must be gone through."""
-        contexts = set(page.columns[21])
-        if len(contexts) != 1:
-            return None
-        try:
-            number = contexts.pop()
-            context = self._enter(number, page.columns[0][0]), self._contexts[number][1]
-        except (TypeError, ValueError, struct.error):
-            return None
-        leaves = self._quick.leaves(page, context, self._last_us, self._last_ns)
-        if leaves is not None:
-            self._last_us, self._last_ns = page.columns[1][-1], page.columns[2][-1]
-        return leaves
+    def _quick_look(self, page: PackedPage) -> bool:
+        """Whether the whole page is in order, and counted; if not, it must be gone through."""
+        rows = page.rows
+        if self._broken or not rows or rows[-1][0] != page.after - 1:
+            return False
+        found = self._quick.leaves(page, self._last_us, self._last_ns)
+        if found is None:
+            return False
+        leaves, times, context = found
+        self._enter(context, rows[0][0])
+        self._last_us, self._last_ns = rows[-1][1], rows[-1][2]
+        self._openings += len(page.openings)
+        self._records += len(rows)
+        self._grow(leaves, times)
+        return True
 
     def _check_rows(self, page: Page) -> tuple[list[bytes], list[int], int]:
         """Verify records one by one; return leaf hashes and times (up to a hole), and how many have a URL."""
@@ -209,7 +212,8 @@ class SegmentCheck:
         context, fragment = None, b""
         openings = zip(*page.openings, strict=True)
         kept = list(page.columns)
-        kept[20] = repeat(None, len(kept[0])) if kept[20] is None else kept[20]
+        hashed = kept[20] is not None
+        kept[20] = kept[20] if hashed else repeat(None, len(kept[0]))
         beside, url, parent, salt = next(openings, _NO_OPENING)
         for (
             idx, ts_us, mono_ns, stage, verdict, reason, kind, method, host, domain, url_commit,
@@ -220,6 +224,7 @@ class SegmentCheck:
             requests.append(stage == b"request")
             digest = leaf
             try:
+                see_integers(context_id, attempt, status)
                 if context_id != context:
                     fragment, context = self._enter(context_id, idx), context_id
                 digest = sha256(
@@ -229,7 +234,7 @@ class SegmentCheck:
                         error,
                     )
                 ).digest()  # fmt: skip
-                if leaf is not None and digest != leaf:
+                if hashed and digest != leaf:
                     self._find(Problem.RECORD_CHANGED, "its columns do not give its leaf hash", idx)
                 while beside < idx:  # it belongs to no record, which the count of openings shows
                     beside, url, parent, salt = next(openings, _NO_OPENING)
@@ -253,7 +258,7 @@ class SegmentCheck:
                 self._find(Problem.RECORD_CHANGED, f"it is nothing that a writer writes: {problem}", idx)
                 self._broken = self._broken or digest is None
             if not self._broken:
-                leaves.append(digest if leaf is None else leaf)
+                leaves.append(leaf if isinstance(leaf, bytes) else digest)
                 times.append(ts_us)
         return leaves, times, opened
 

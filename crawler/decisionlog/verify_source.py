@@ -7,11 +7,14 @@ kept, undecoded, so that a broken one is a finding and no crash.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
 from crawler.decisionlog import encoding
+from crawler.decisionlog.encoding_words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +33,13 @@ RECORDS_SQL: Final = (
     f"SELECT {', '.join(RECORD_COLUMNS)} FROM record"  # noqa: S608 - names of this file
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
 )
+# The words of `encoding_words` as one cell: a cell costs more than what SQLite does for it. It tells texts,
+# integers, reals and NULL apart, and refuses octets.
+_PACKED_SQL: Final = (
+    f"SELECT idx, ts_us, mono_ns, json_array({', '.join(WORDS)}), host, domain, url_commit, parent_commit,"  # noqa: S608 - names of this file
+    " basis_sha256, ref_idx, size, body_sha256, leaf_hash FROM record"
+    " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
+)
 OPENINGS_SQL: Final = (
     "SELECT idx, url, parent_url, salt FROM opening"
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx"
@@ -40,6 +50,15 @@ _DOCUMENTS_SQL: Final = (
 
 NO_RECORDS: Final[tuple[tuple[Any, ...], ...]] = ((),) * len(RECORD_COLUMNS)
 NO_OPENINGS: Final[tuple[tuple[Any, ...], ...]] = ((),) * 4
+_WORDS_AT: Final = tuple(map(RECORD_COLUMNS.index, WORDS))
+_OTHERS_AT: Final = tuple(
+    map(
+        RECORD_COLUMNS.index,
+        (
+            "host", "domain", "url_commit", "parent_commit", "basis_sha256", "ref_idx", "size", "body_sha256",
+        ),
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +86,38 @@ class Page:
     openings: Sequence[Sequence[Any]]
     after: int
     derived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedPage:
+    """A page as rows with few cells, for the quick look of `verify_page`.
+
+    Of a record: idx, ts_us, mono_ns, key of `encoding_words`, host, domain, url_commit, parent_commit,
+    basis_sha256, ref_idx, size, body_sha256, leaf_hash. Of an opening: idx, url, parent_url, salt. `hashed`
+    says that leaf hashes are kept, and `derived` what it says of a page.
+    """
+
+    rows: Sequence[tuple[Any, ...]]
+    openings: Sequence[tuple[Any, ...]]
+    after: int
+    hashed: bool = True
+    derived: bool = False
+
+
+def packed(page: Page) -> PackedPage:
+    """Return a page as the quick look wants it."""
+    columns = page.columns
+    words = zip(*[columns[at] for at in _WORDS_AT], strict=True)
+    others = [columns[at] for at in _OTHERS_AT]
+    hashed = columns[20] is not None
+    leaves = columns[20] if hashed else repeat(None, len(columns[0]))
+    return PackedPage(
+        rows=list(zip(*columns[:3], words, *others, leaves, strict=True)),
+        openings=list(zip(*page.openings, strict=True)),
+        after=page.after,
+        hashed=hashed,
+        derived=page.derived,
+    )
 
 
 class RecordSource(Protocol):
@@ -130,6 +181,25 @@ class DatabaseSource:
             after=after,
         )
 
+    def packed(self, number: int, first: int, end: int) -> PackedPage | None:
+        """Return the same as `page`, for less; None where the engine cannot, or not these records."""
+        raw = self._raw
+        if not isinstance(raw, sqlite3.Connection):
+            return None
+        raw.execute("BEGIN")
+        try:
+            rows = raw.execute(_PACKED_SQL, (number, first, end, _PAGE)).fetchall()
+            after = rows[-1][0] + 1 if len(rows) == _PAGE else end
+            openings = raw.execute(OPENINGS_SQL, (number, first, after)).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            return None  # octets among the words, or an SQLite without JSON
+        finally:
+            if raw.in_transaction:
+                raw.execute("COMMIT")
+        return PackedPage(rows=rows, openings=openings, after=after)
+
     def context(self, number: int) -> tuple[bytes, bytes, bytes] | None:
         """Return a context's columns."""
         row: tuple[bytes, bytes, bytes] | None = self._raw.execute(
@@ -158,3 +228,8 @@ class DatabaseSource:
             (digest, digest),
         ).fetchone()
         return (None, None) if row is None else (UUID(row[0].decode("ascii")), row[1])
+
+
+def packed_page(source: RecordSource, number: int, first: int, end: int) -> PackedPage | None:
+    """Return what `page` of a source would, for the quick look; None where only `page` can be asked."""
+    return source.packed(number, first, end) if isinstance(source, DatabaseSource) else None

@@ -12,8 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog.canonical import canonical
-from crawler.decisionlog.encoding import field_text
-from crawler.decisionlog.encoding_columns import words_of
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.rollup import COUNTED, host_key, row_leaf
 from crawler.decisionlog.tree import CompactRange
@@ -30,22 +28,23 @@ _NAMES: Final = tuple(COUNTED.values())
 _NUMBERED: Final = {
     (stage.encode(), verdict.encode()): _NAMES.index(name) for (stage, verdict), name in COUNTED.items()
 }
-_HOST: Final = 5  # among fields 9 to 15 of a record
+_TEXTS: Final = frozenset({bytes, type(None)})
 
 
 class _Host:
-    """What is known of a host, from its first group of records on."""
+    """What is known of a host."""
 
     __slots__ = ("counts", "first_idx", "first_us", "last_idx", "last_us", "policies", "reasons")
 
-    def __init__(self, policy: bytes, ends: tuple[int, int, int, int]) -> None:
+    def __init__(self) -> None:
         self.counts = [0] * len(_NAMES)
         self.reasons: dict[bytes, int] = {}
-        self.policies: tuple[bytes, ...] = (policy,)
-        self.first_idx, self.last_idx, self.first_us, self.last_us = ends
+        self.policies: tuple[bytes, ...] = ()
+        self.first_idx = self.first_us = 2**63
+        self.last_idx = self.last_us = -(2**63)
 
     def add(self, policy: bytes, ends: tuple[int, int, int, int]) -> None:
-        """Take in another group."""
+        """Take in a group."""
         if policy not in self.policies:
             self.policies = (*self.policies, policy)
         first_idx, last_idx, first_us, last_us = ends
@@ -59,27 +58,38 @@ class HostSums:
     """The sums of one segment: `take` its records in order of index, then take `rows`."""
 
     def __init__(self) -> None:
-        # By policy, then by fields 9 to 15 of the record: where in the columns below the group is.
-        self._groups: dict[bytes, dict[bytes, int]] = {}
+        # By policy, stage, verdict and reason, then by host: where in the columns below the group is.
+        self._groups: dict[tuple[bytes, tuple[bytes | None, ...]], dict[bytes, int]] = {}
         self._count: list[int] = []
         self._first_idx = array("q")
         self._last_idx: list[int] = []
         self._first_us = array("q")
         self._last_us: list[int] = []
 
-    def take(self, policy: bytes, fields: Sequence[bytes], idx: Sequence[int], ts_us: Sequence[int]) -> None:
-        """Count records of one policy. `fields` are their encoded fields 9 to 15.
+    def group(self, policy: bytes, *words: bytes | None) -> dict[bytes, int]:
+        """Return what `take` wants for records of a policy digest, stage, verdict and reason."""
+        return self._groups.setdefault((policy, words), {})
+
+    def take(
+        self,
+        idx: Sequence[int],
+        ts_us: Sequence[int],
+        names: Sequence[bytes | None],
+        groups: Sequence[dict[bytes, int]],
+    ) -> None:
+        """Count records by index, time, host and what `group` gave for each.
 
         Raises TypeError or OverflowError on an index or time that is none.
         """
-        groups = self._groups.setdefault(policy, {})
-        find, count, last_idx, last_us = groups.get, self._count, self._last_idx, self._last_us
-        for words, here, time in zip(fields, idx, ts_us, strict=True):
-            at = find(words)
+        count, last_idx, last_us = self._count, self._last_idx, self._last_us
+        for here, time, host, hosts in zip(idx, ts_us, names, groups, strict=True):
+            if host is None:
+                continue
+            at = hosts.get(host)
             if at is None:
                 self._first_idx.append(here)
                 self._first_us.append(time)
-                groups[words] = len(count)
+                hosts[host] = len(count)
                 count.append(1)
                 last_idx.append(here)
                 last_us.append(time)
@@ -93,11 +103,14 @@ class HostSums:
 
     def take_each(self, page: Page, contexts: Mapping[int, tuple[bytes, bytes, bytes]]) -> bool:
         """Count the records of a page one by one; False when one of them is nothing that was written."""
-        idx, ts_us, *_ = columns = page.columns
+        idx, ts_us, _, stage, verdict, reason, _, _, host, *_ = columns = page.columns
         try:
-            for at, number in enumerate(columns[21]):
-                fields = b"".join(field_text(column[at]) for column in columns[3:10])
-                self.take(contexts[number][1], (fields,), idx[at : at + 1], ts_us[at : at + 1])
+            for number, here, time, name, *words in zip(
+                columns[21], idx, ts_us, host, stage, verdict, reason, strict=True
+            ):
+                if not set(map(type, (name, *words))) <= _TEXTS:
+                    return False
+                self.take((here,), (time,), (name,), (self.group(contexts[number][1], *words),))
         except (TypeError, ValueError, OverflowError):
             return False
         return True
@@ -119,21 +132,20 @@ class HostSums:
     def _hosts(self) -> dict[bytes, _Host]:
         """Return the hosts by key; what was counted is forgotten."""
         hosts: dict[bytes, _Host] = {}
-        for policy, groups in self._groups.items():
-            while groups:
-                fields, at = groups.popitem()
-                count, ends = self._count[at], self._ends(at)
-                stage, verdict, reason, _, _, name, _ = words_of(fields)
-                if name is None:
-                    continue
-                key = host_key(name.decode()).encode()
-                host = hosts.get(key)
+        by_name: dict[bytes, _Host] = {}  # several names may have one key
+        while self._groups:
+            (policy, (stage, verdict, reason)), group = self._groups.popitem()
+            number = _NUMBERED.get((stage or b"", verdict or b""))
+            while group:
+                name, at = group.popitem()
+                ends = self._ends(at)
+                host = by_name.get(name)
                 if host is None:
-                    host = hosts[key] = _Host(policy, ends)
-                else:
-                    host.add(policy, ends)
-                number = _NUMBERED.get((stage or b"", verdict or b""))
+                    key = host_key(name.decode()).encode()
+                    host = by_name[name] = hosts.setdefault(key, _Host())
+                host.add(policy, ends)
                 if number is not None and reason is not None:
+                    count = self._count[at]
                     host.counts[number] += count
                     host.reasons[reason] = host.reasons.get(reason, 0) + count
         return hosts

@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.decisionlog import encoding, encoding_columns
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.rollup import STORED, Group, row_body, row_leaf, sums
 from crawler.decisionlog.verify import verify_log
 from crawler.decisionlog.verify_sums import HostSums
 from policies.vocabulary import Stage
 
-INTEGERS = st.integers(-(2**63), 2**63 - 1)
-TEXTS = st.none() | st.binary(max_size=6) | st.just(b"x" * 300)
-DIGESTS = st.none() | st.binary(min_size=32, max_size=32)
-ROW = st.tuples(
-    INTEGERS, INTEGERS, INTEGERS, *[TEXTS] * 7, DIGESTS, DIGESTS, DIGESTS, st.none() | INTEGERS, INTEGERS,
-    st.none() | INTEGERS, st.none() | INTEGERS, DIGESTS, TEXTS, TEXTS,
-)  # fmt: skip
 KINDS = st.tuples(
     st.sampled_from(["a.example", "b.a.example", "192.0.2.1", "例え.jp", "xn--r8jz45g.jp"]),
     st.sampled_from([("request", "fetch"), ("request", "skip"), ("response", "keep"), ("outcome", "received")]),
     st.sampled_from(["allowed", "robots_disallow"]),
     st.sampled_from([b"\1" * 32, b"\2" * 32]),
 )  # fmt: skip
-
-
-@given(st.lists(ROW, min_size=1, max_size=5), st.booleans())
-def test_records_encoded_by_column_have_the_octets_of_those_encoded_one_by_one(rows, twice):
-    segment, context = UUID(int=7), b"\2context"
-    one, many = (
-        encoding.RecordEncoder(segment, lead=b"\0"),
-        encoding_columns.ColumnEncoder(segment, lead=b"\0"),
-    )
-    expected = [one.encode(*row[:3], context, *row[3:]) for row in rows]
-    for _ in range(1 + twice):
-        data, fields = many.encode(list(zip(*rows, strict=True)), context)
-        assert list(data) == expected
-        assert [tuple(encoding_columns.words_of(each)) for each in fields] == [row[3:10] for row in rows]
-
-
-def test_remembered_words_stay_within_two_generations():
-    words = encoding_columns.WordFields()
-    for number in range(3 * encoding_columns._GENERATION):
-        value = b"%d" % number
-        assert words[(value, None)] == encoding.field_text(value) + b"\0"
-    assert len(words) + len(words._before) <= 2 * encoding_columns._GENERATION
-    assert words[(b"0", None)] == encoding.field_text(b"0") + b"\0"
-    words[(b"x" * 600,)]
-    assert (b"x" * 600,) not in words
 
 
 @given(st.lists(st.tuples(KINDS, st.integers(0, 50)), max_size=40), st.integers(1, 7))
@@ -65,15 +30,10 @@ def test_what_is_counted_page_by_page_is_what_the_groups_of_a_database_give(reco
         for policy in dict.fromkeys(kind[3] for _, (kind, _) in page):
             own = [(idx, record) for idx, record in page if record[0][3] == policy]
             counted.take(
-                policy,
-                [
-                    b"".join(
-                        encoding.field_text(word) for word in (*kind[1], kind[2], None, "GET", kind[0], None)
-                    )
-                    for _, (kind, _) in own
-                ],
                 [idx for idx, _ in own],
                 [ts for _, (_, ts) in own],
+                [kind[0].encode() for _, (kind, _) in own],
+                [counted.group(policy, *map(str.encode, (*kind[1], kind[2]))) for _, (kind, _) in own],
             )
         groups += [
             Group(kind[0], *kind[1], kind[2], kind[3], 1, ts, ts, idx, idx) for idx, (kind, ts) in page
