@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.findings import Findings, Problem, SegmentReport, VerifyReport
-from crawler.decisionlog.notes import parse_checkpoint
+from crawler.decisionlog.notes import LONGEST_NOTE, parse_checkpoint
 from crawler.decisionlog.package import layout, read_jsonl
 from crawler.decisionlog.package.files import check_files, check_strangers
 from crawler.decisionlog.package.layout import ManifestError, PackageError
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from crawler.decisionlog.verify_segment import SegmentClaim
 
 _LONGEST_MANIFEST: Final = 1 << 28  # octets: a million segments
-_LONGEST_NOTE: Final = 1 << 17
 _NAMED: Final = 20  # as many as a line holds
 
 
@@ -142,8 +141,7 @@ class _Verification:
 
     def check_strangers(self, manifest: Manifest) -> None:
         """Find files that the manifest does not list."""
-        beside = check_strangers(self._folder, manifest, self._findings)
-        if beside:
+        if beside := check_strangers(self._folder, manifest, self._findings):
             more = " …" if len(beside) > _NAMED else ""
             self._notes.append(f"no part of the package: {', '.join(beside[:_NAMED])}{more}")
 
@@ -202,7 +200,7 @@ class _Verification:
 
     def _check_newest(self) -> None:
         try:
-            newest = read_whole(self._folder / layout.CHECKPOINT, _LONGEST_NOTE).decode()
+            newest = read_whole(self._folder / layout.CHECKPOINT, LONGEST_NOTE).decode()
         except (OSError, ValueError):
             newest = ""
         if self._state.newest is not None and newest != str(self._state.newest):
