@@ -263,6 +263,18 @@ def test_a_checkpoint_that_somebody_kept_with_its_cosignature_is_compared(
     assert capsys.readouterr().err.startswith("sekisho: ML-DSA-44 cannot be verified here")
 
 
+def test_a_checkpoint_that_was_kept_with_sixty_signatures_of_five_thousand_octets_is_read(
+    cosigned, new, tmp_path
+):
+    (_, _, body), _ = stored(cosigned)
+    note = cosigned.path.with_name("sekisho.db.checkpoint").read_bytes()
+    others = "".join(new.written(bytes(5000), name=f"w{number}.example") for number in range(60))
+    kept = tmp_path / "kept"
+    kept.write_bytes(note + others.encode() + body)
+    words = ["log", "verify", "--log", cosigned.url, "--known-checkpoint", str(kept), "--key", new.text]
+    assert main(words) == ExitCode.DONE
+
+
 @pytest.mark.parametrize("kind", [ED25519, MLDSA44])
 def test_a_key_of_a_witness_that_the_registry_names_as_its_own_is_found(log, kind):
     """Somebody with the log's key lets a witness sign checkpoints in its place."""
