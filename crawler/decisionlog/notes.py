@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from crawler.decisionlog import cosignatures
+from crawler.decisionlog.errors import UnverifiableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -236,17 +237,25 @@ def signers(note: Note, known: Iterable[VerifierKey]) -> tuple[VerifierKey, ...]
     """Return the known keys that signed the note.
 
     Raises NoteError when a signature of a known key fails, or no known key signed; UnverifiableError when
-    one of a known key cannot be verified on this machine.
+    one of a known key cannot be verified on this machine, and none that can fails.
     """
     keys = {(key.name, key.id): key for key in known}
     found: list[VerifierKey] = []
+    beyond: UnverifiableError | None = None
     for signature in note.signatures:
         key = keys.get((signature.name, signature.id))
         if key is None:
             continue
-        if not _verifies(note, signature, key):
+        try:
+            good = _verifies(note, signature, key)
+        except UnverifiableError as error:
+            beyond = error  # a wrong one behind it says more
+            continue
+        if not good:
             raise NoteError(f"the signature of {key.name!r} ({key.id.hex()}) is wrong")
         found.append(key)
+    if beyond is not None:
+        raise beyond
     if not found:
         names = ", ".join(f"{signature.name} ({signature.id.hex()})" for signature in note.signatures)
         raise NoteError(f"no known key signed it; it is signed by {names[:300]}")

@@ -292,6 +292,9 @@ def test_where_ml_dsa_is_missing_nothing_of_it_is_good_and_nothing_is_forged():
     for octets in (GOOD[:-1], (2**63).to_bytes(8, "big") + GOOD[8:]):
         with pytest.raises(NoteError, match="is wrong"):  # no machine is needed to see that
             signers(note_of(WITNESS.written(octets)), [WITNESS.vkey])
+    forged = note_of(WITNESS.written(GOOD), old.written(bytes(72)))
+    with pytest.raises(NoteError, match="is wrong"):  # what cannot be checked hides nothing behind it
+        signers(forged, [WITNESS.vkey, old.vkey])
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
