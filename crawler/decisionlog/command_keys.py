@@ -17,6 +17,7 @@ from crawler.decisionlog.keys import load_or_create_key
 from crawler.decisionlog.location import custody_of, log_url
 from crawler.decisionlog.notes import (
     COSIGNATURES,
+    LONGEST_NOTE,
     NoteError,
     parse_checkpoint,
     parse_note,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 HEAD: Final = "sekisho.log-head/1"
 KEYS: Final = "sekisho.log-keys/1"
-_LIMIT: Final = 256 * 1024  # octets; no note and no key is as long
 
 
 def known_checkpoints(files: Sequence[str]) -> list[KnownCheckpoint]:
@@ -57,9 +57,9 @@ def known_checkpoints(files: Sequence[str]) -> list[KnownCheckpoint]:
 
 
 def _octets_in(name: str) -> bytes:
-    """Return what is in a file, or more than any may have: of a device it is no end. Raises OSError."""
+    """Return what is in a file, or more than any note may have: a device has no end. Raises OSError."""
     with Path(name).open("rb") as file:
-        return file.read(_LIMIT + 1)
+        return file.read(LONGEST_NOTE + 1)
 
 
 def trusted_keys(texts: Sequence[str], *, option: str = "--key") -> list[VerifierKey]:
