@@ -4,7 +4,7 @@
     python3 verify.py FOLDER_OR_DATABASE [VKEY | FILE_WITH_CHECKPOINT]...
 
 Standard library only, no network; written from the format's description, sharing no code with what writes
-it. Left out: sums by host, attestations by others, quotations. Exit: 0 well, 4 changed, 6 not verifiable.
+it. Left out: sums by host, attestations, quotations. Exit: 0 well, 2 misused, 4 changed, 6 not verifiable.
 """
 import base64, gzip, hashlib, json, sqlite3, sys, zlib
 from functools import reduce
@@ -12,7 +12,6 @@ from pathlib import Path
 
 FOUND, OPEN, HEAD = [], [], ("size", "root", "ts_us")  # what is wrong; what could not be verified
 OCTETS = ("sha256", "_commit", "_octets", "root", "salt", "nonce", "body")  # ends of names: hex in JSON
-
 def sha(data): return hashlib.sha256(data).digest()
 
 # 1. The Merkle tree of RFC 6962: a stack of the roots of perfect subtrees, largest first.
@@ -21,16 +20,13 @@ def grow(stack, size, leaf):  # append a leaf hash to a tree of `size` leaves
     while size & 1:
         stack[-2:] = [sha(b"\x01" + stack[-2] + stack[-1])]
         size >>= 1
-
 def root_of(stack): return reduce(lambda a, b: sha(b"\x01" + b + a), stack[::-1]) if stack else sha(b"")
 
 # 2. The octets of records and of segments: tagged fields, 0 NULL, 1 integer, 2 text, 3 octets.
 RECORD = """1schema 3uuid 1idx 1ts_us 1mono_ns 2agent 3policy_sha256 3blocklist_sha256 2stage 2verdict 2reason
     2kind 2method 2host 2domain 3url_commit 3parent_commit 3basis_sha256 1ref_idx 1attempt 1status 1size
     3body_sha256 2media_type 2error"""
-
 def fields(names, row): return b"".join(field(int(each[0]), row[each[1:]]) for each in names.split())
-
 def field(tag, value):
     if value is None:
         return b"\0"
@@ -40,16 +36,13 @@ def field(tag, value):
 # 3. Ed25519 (RFC 8032) and C2SP signed notes. A point is X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z.
 P, Q = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
-
 def plus(a, b):
     e, f = (a[1] - a[0]) * (b[1] - b[0]), (a[1] + a[0]) * (b[1] + b[0])
     g, h = 2 * a[3] * b[3] * D, 2 * a[2] * b[2]
     return (f - e) * (h - g) % P, (h + g) * (f + e) % P, (h - g) * (h + g) % P, (f - e) * (f + e) % P
-
 def times(n, point):
     half = times(n >> 1, plus(point, point)) if n else (0, 1, 1, 0)
     return plus(half, point) if n & 1 else half
-
 def point(raw):
     y = int.from_bytes(raw, "little") & 2**255 - 1
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
@@ -59,21 +52,18 @@ def point(raw):
         raise ValueError("no point of the curve")
     x = x if x & 1 == raw[31] >> 7 else P - x
     return x, y, 1, x * y % P
-
 def is_signed(key, text, raw):
     s, base = int.from_bytes(raw[32:], "little"), point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
     h = int.from_bytes(hashlib.sha512(raw[:32] + key + text).digest(), "little") % Q
     a, b = times(s % Q, base), plus(point(raw[:32]), times(h, point(key)))
     return s < Q and len(raw) == 64 and not any((a[i] * b[2] - b[i] * a[2]) % P for i in (0, 1))
-
 def key_of(vkey):
     name, key_id, encoded = vkey.strip().split("+", 2)
     raw = base64.b64decode(encoded, validate=True)
     if len(raw) != 33 or raw[0] != 1 or sha(name.encode() + b"\n" + raw)[:4].hex() != key_id:
         raise ValueError(f"{vkey} is no Ed25519 verifier key")
     return (name, bytes.fromhex(key_id)), raw[1:]
-
-def read_note(note, keys):  # size and root of a checkpoint that a key has signed, and none wrongly
+def read_note(note, keys):  # origin, size, root of a checkpoint, and the keys that signed it, none wrongly
     text, _, lines = note.decode().rpartition("\n\n")
     split = [line.removeprefix("\u2014 ").split(" ") for line in lines[:-1].split("\n")]
     named = [(name, base64.b64decode(encoded, validate=True)) for name, encoded in split]
@@ -81,19 +71,22 @@ def read_note(note, keys):  # size and root of a checkpoint that a key has signe
     if not known or not all(is_signed(key, f"{text}\n".encode(), raw) for key, raw in known):
         raise ValueError("a checkpoint is signed by no known key, or a signature is wrong")
     origin, size, root = text.split("\n")
-    return origin, int(size), base64.b64decode(root, validate=True)
+    return origin, int(size), base64.b64decode(root, validate=True), {key for key, _ in known}
 
 # 4. A log is a SQLite database, or a package: a dictionary from tables to files.
+def read(path): return path.read_bytes() if path.is_file() else b""
 def package(folder):
-    manifest = json.loads((folder / "manifest.json").read_bytes())
-    for each in manifest["files"]:
-        if sha((folder / each["path"]).read_bytes()).hex() != each["sha256"]:
-            FOUND.append(f"{each['path']} has another SHA-256 than the manifest says")
+    manifest = json.loads(read((folder := folder.resolve()) / "manifest.json"))
+    listed = {folder / each["path"]: each["sha256"] for each in manifest["files"]}
+    beside = {path for each in ("records", "urls", "sums") for path in (folder / each).glob("*")}
+    for path in sorted(listed.keys() | beside):  # a link, a pipe, a device or a way out is none of its files
+        if path != path.resolve() or not path.is_file() or sha(read(path)).hex() != listed.get(path):
+            FOUND.append(f"{path} is missing, changed, or none of the files of the manifest")
     log = {each: folder / f"{each}s.jsonl" for each in "segment context head document checkpoint".split()}
     log |= {("record", part["number"]): folder / (part["records"] or "-") for part in manifest["segments"]}
     log |= {("opening", part["number"]): folder / (part["urls"] or "-") for part in manifest["segments"]}
     return log | {"registry": folder / "registry.jsonl", "manifest": manifest}
-
+def once(pairs): return dict(pairs) if len(dict(pairs)) == len(pairs) else FOUND.append("a member is twice")
 def rows(log, table, segment=0):  # of a table, or of a segment in it, in order of keys; texts are UTF-8
     if not isinstance(log, dict):
         log.text_factory, where = bytes, f"WHERE segment_id = {segment}" if segment else ""
@@ -102,18 +95,21 @@ def rows(log, table, segment=0):  # of a table, or of a segment in it, in order 
     elif (path := log[(table, segment) if segment else table]).is_file():
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
             for idx, line in enumerate(file):
-                row = {"idx": idx, "body": line[:-1].hex()} if table == "registry" else json.loads(line)
+                plain = {"idx": idx, "body": line[:-1].hex()} if table == "registry" else None
+                row = plain or json.loads(line, object_pairs_hook=once)
                 for name in [name for name in row if isinstance(row[name], str)]:
                     octets = bytes.fromhex(row[name]) if name.endswith(OCTETS) else row[name].encode()
-                    row[name.removesuffix("_octets")] = octets
+                    twice = (text := name.removesuffix("_octets")) != name and row[text] is not None
+                    FOUND.extend([f"{path}: line {idx + 1} has a URL as text and as octets"] * twice)
+                    row[text] = octets
                 yield row
 
 def check_registry(log, given, known):  # returns what it says of each segment
-    told, stack, named, ever, last, size = {}, [], {}, dict(given), 0, 0
+    told, stack, named, ever, signing, last, size = {}, [], {}, dict(given), set(), 0, 0
     notes = {int(row["note"].split(b"\n")[1]): row["note"] for row in rows(log, "checkpoint")}
     outside, newest = {int(note.split(b"\n")[1]): note for note in known}, max(notes, default=0)
     for size, row in enumerate(rows(log, "registry"), 1):
-        leaf, own = json.loads(row["body"]), notes.pop(size, None)
+        leaf, own, before = json.loads(row["body"]), notes.pop(size, None), named
         told.setdefault(leaf.get("segment"), []).append(leaf)
         grow(stack, size - 1, sha(b"\0sekisho.registry\0" + row["body"]))
         if not row["idx"] == leaf["idx"] == size - 1 or leaf["ts_us"] < last:
@@ -122,10 +118,12 @@ def check_registry(log, given, known):  # returns what it says of each segment
             name, ever[name] = key_of(leaf["vkey"])
             named = {each: ever[each] for each in (*named, name) if each != name or leaf["kind"] == "key_add"}
         last, head = leaf["ts_us"], (told[None][0]["origin"], size, root_of(stack))
-        again = own if given and size == newest else None
-        for note, keys in ((own, named), (again, given), (outside.pop(size, None), ever)):
-            if note is not None and read_note(note, keys) != head:
-                FOUND.append(f"the checkpoint of size {size} is not one of this registry")
+        again = (own or b"") if leaf["kind"] == "key_add" and size > 2 else None  # an older key endorses it
+        for note, keys in ((own, named), (again, before), (outside.pop(size, None), ever)):
+            *said, signed = read_note(note, keys) if note is not None else (*head, set())
+            signing |= signed
+            FOUND.extend([f"the checkpoint of size {size} is not of this registry"] * (tuple(said) != head))
+    FOUND.extend(["a key that was given has signed nothing in it"] * (not signing >= set(given.values())))
     other = bool(notes or newest != size or (outside and not isinstance(log, dict)))
     FOUND.extend([f"the registry has {size} entries, and there are checkpoints of other sizes"] * other)
     OPEN.extend(["give a key and a checkpoint from elsewhere"] * (len(outside) == len(known) or not given))
@@ -153,10 +151,9 @@ def check_segment(log, segment, told, claims, contexts, documents):  # claims: s
                 opened = opening[text] is not None and text.encode() + b"\0" + opening["salt"] + opening[text]
                 good = good and record[commit] == (sha(opened) if opened else None)
             opening = next(openings, None)
-        elif here not in erased:
+        elif here not in erased and (not isinstance(log, dict) or log["manifest"]["urls"]):
             good = good and record["url_commit"] is None is record["parent_commit"]
-        if not good:
-            FOUND.append(f"{name}#{here}: changed, out of order, or without its URL, evidence or request")
+        FOUND.extend([f"{name}#{here} changed, misplaced, without its URL, evidence or request"] * (not good))
         asked |= {here} if record["stage"] == b"request" else set()
         grow(stack, size - 1, leaf)
         facts |= {(size, root_of(stack)), (size, record["ts_us"]), (size, size)} if size in sizes else set()
@@ -166,11 +163,11 @@ def check_segment(log, segment, told, claims, contexts, documents):  # claims: s
 def verify(path, *others):
     files, documents = {each: Path(each).read_bytes() for each in others if Path(each).is_file()}, {None}
     log = package(path) if path.is_dir() else sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-    about = log["manifest"] if path.is_dir() else {"encoding": "jsonl", "whole": True}
+    about = log["manifest"] if path.is_dir() else {"encoding": "jsonl", "whole": True, "urls": True}
     for row in rows(log, "document"):
         name, z, packed = row["sha256"].hex(), zlib.decompressobj(), row.get("codec") == b"zlib"
-        body = row["body"] if "body" in row else (path / "documents" / name[:2] / name).read_bytes()
-        documents.add(sha(z.decompress(body) + z.unused_data + b"?" * (not z.eof) if packed else body))
+        body = row["body"] if "body" in row else read(path / "documents" / name[:2] / name)
+        documents.add(sha(z.decompress(body, 2**30) + z.unused_data + b"?" * (not z.eof) if packed else body))
         FOUND.extend([f"document {name} was changed"] * (row["sha256"] not in documents))
     told = check_registry(log, dict(map(key_of, set(others) - set(files))), list(files.values()))
     contexts, segments = {row["id"]: row for row in rows(log, "context")}, list(rows(log, "segment"))
@@ -180,6 +177,7 @@ def verify(path, *others):
     if there - known or about["whole"] and known - there:
         FOUND.append("segments are missing, or were never opened")
     OPEN.extend(["the records are no JSON lines"] * (about["encoding"] != "jsonl"))
+    OPEN.extend(["the URLs are not here"] * (not about["urls"]))
     for row in segments if about["encoding"] == "jsonl" else ():
         leaves = told.get(row["uuid"].decode(), [])
         claims = {head[1:] for head in heads if head[0] == row["id"]}
@@ -191,6 +189,8 @@ def verify(path, *others):
             check_segment(log, row, leaves, claims, contexts, documents)
 
 if __name__ == "__main__":
+    if not sys.argv[1:] or not all("+" in each or Path(each).exists() for each in sys.argv[1:]):
+        sys.exit(print(__doc__) or 2)
     try:
         verify(Path(sys.argv[1]), *sys.argv[2:])
     except Exception as error:

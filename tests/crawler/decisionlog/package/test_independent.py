@@ -252,7 +252,7 @@ def test_both_reject_the_same_notes(module):
     note = str(sign(f"log\n7\n{root}\n", "log", private))
     vkey = verifier_key("log", private)
     keys = dict([module.key_of(str(vkey))])
-    assert module.read_note(note.encode(), keys) == ("log", 7, sha256(b"").digest())
+    assert module.read_note(note.encode(), keys)[:3] == ("log", 7, sha256(b"").digest())
     stranger = str(sign(f"log\n7\n{root}\n", "log", Ed25519PrivateKey.from_private_bytes(bytes(32)))).split(
         "\n\n"
     )[1]
