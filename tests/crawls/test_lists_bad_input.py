@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from types import SimpleNamespace
 
 import pytest
+from held import Held, until
 from loopback import Reply
 
 from blocklists import store
@@ -135,7 +135,8 @@ def test_a_source_that_fails_is_asked_again_within_hours_and_not_at_every_call(t
 def test_two_refreshes_at_once_are_one_refresh_and_a_message(web, project):
     url = web.url("lists.localhost", "/a.txt")
     project.write("lists/sources/a.toml", DEFINITION.format(url=url))
-    web.add("lists.localhost", "/a.txt", Reply(200, (("Content-Type", "text/plain"),), GOOD, delay=4))
+    held = Held(web, Reply(200, (("Content-Type", "text/plain"),), GOOD))
+    web.add("lists.localhost", "/a.txt", held)
     code = "from crawler.cli import main\nimport sys\nsys.exit(main(['blocklists', 'refresh', '--json']))\n"
     import subprocess
     import sys
@@ -144,11 +145,9 @@ def test_two_refreshes_at_once_are_one_refresh_and_a_message(web, project):
         [sys.executable, "-c", code], cwd=project.folder, env=project.environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    end = time.monotonic() + 30
-    while not web.received:
-        assert time.monotonic() < end, "hung"
-        time.sleep(0.01)
+    until(first, lambda: held.waiting)
     second = project.sekisho("blocklists", "refresh", "--json")
+    held.release()
     assert (second.returncode, second.stdout) == (75, "")
     assert f"another command is changing these lists (process {first.pid}); try again" in second.stderr
     stdout, stderr = first.communicate(timeout=60)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from loopback import Project, Received, Reply, Web
 
-HUNG_S = 60.0
+HUNG_S = 120.0
 
 
 class Held:
