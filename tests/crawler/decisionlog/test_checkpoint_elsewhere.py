@@ -31,6 +31,16 @@ GO_NOTE = (
     "Az3gri/oVBN1jAhNZ/iS+W31psFAWRT20/GyrhpU6taFwulQGetBkH5S7wpGXdS935jiIGiUUAXBVHzT/P6fYhqAmAk=\n"
 ).encode()
 
+# A checkpoint that we sign, and its key. These octets were read and verified by Go's golang.org/x/mod/sumdb/note
+# (as of Go 1.27.3) and by github.com/transparency-dev/formats/log (0b850f1a): whoever changes what we sign has to
+# show them to both again.
+OUR_SEED = sha256(b"golden").digest()
+OUR_KEY = "log.example/golden+a952f93a+AWbRRAv0fCP4Opd2LaNapYkdgHNJR9+6wve8FpSkYRaQ"
+OUR_NOTE = (
+    "log.example/golden\n1025\nSBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=\n\n\u2014 log.example/golden "
+    "qVL5Osgn9txkZBJCZ2pcPg5clrNAJYi0E1F46kA/DMmdRLH6dK34O3zBNScic+vPYW0MHtjzvN3xXTTOQr78gYuSHA8=\n"
+).encode()
+
 
 class Second:
     """A reader of signed notes and checkpoints that shares nothing with ours but the specification.
@@ -118,6 +128,14 @@ def test_check_18_a_second_reader_verifies_what_we_sign_and_its_root_is_that_of_
         assert origin == vkey.partition("+")[0]
         assert tree == root(leaves[:size])
     assert log.path.with_name("sekisho.db.checkpoint").read_bytes() == notes[-1]
+
+
+def test_check_18_what_we_sign_is_to_the_octet_what_two_other_implementations_read():
+    private = Ed25519PrivateKey.from_private_bytes(OUR_SEED)
+    head = Checkpoint(origin="log.example/golden", size=1025, root=sha256(b"root").digest())
+    assert str(verifier_key(head.origin, private)) == OUR_KEY
+    assert str(sign(head.text, head.origin, private)).encode() == OUR_NOTE
+    assert Second(OUR_KEY).read(OUR_NOTE) == (head.origin, head.size, head.root)
 
 
 def test_check_18_we_verify_what_another_implementation_signed():

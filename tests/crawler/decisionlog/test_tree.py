@@ -45,6 +45,31 @@ ROOTS = (
 )
 
 
+# Proofs over the same leaves, by (index, size) and (old size, size), as transparency-dev/merkle publishes them.
+INCLUSION = {
+    (0, 1): (),
+    (0, 8): ("96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+             "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+             "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"),
+    (5, 8): ("bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+             "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+             "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"),
+    (2, 3): ("fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",),
+    (1, 5): ("6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+             "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+             "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"),
+}  # fmt: skip
+CONSISTENCY = {
+    (1, 1): (),
+    (1, 8): INCLUSION[0, 8],
+    (6, 8): ("0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+             "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+             "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"),
+    (2, 5): ("5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+             "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"),
+}  # fmt: skip
+
+
 def second_opinion(leaves):
     """The definition of RFC 6962 section 2.1, word by word."""
     if not leaves:
@@ -64,6 +89,24 @@ def numbered(size):
 @pytest.mark.parametrize("size", range(9))
 def test_check_17_roots_equal_the_published_ones(size):
     assert root_of([leaf_hash(data) for data in LEAVES[:size]]).hex() == ROOTS[size]
+
+
+@pytest.mark.parametrize(("index", "size"), INCLUSION)
+def test_check_17_inclusion_proofs_equal_the_published_ones(index, size):
+    leaves = [leaf_hash(data) for data in LEAVES[:size]]
+    proof = [bytes.fromhex(each) for each in INCLUSION[index, size]]
+    assert list(inclusion_proof(leaves, index)) == proof
+    root = bytes.fromhex(ROOTS[size])
+    assert verify_inclusion(leaf=leaves[index], index=index, size=size, proof=proof, root=root)
+
+
+@pytest.mark.parametrize(("old", "size"), CONSISTENCY)
+def test_check_17_consistency_proofs_equal_the_published_ones(old, size):
+    leaves = [leaf_hash(data) for data in LEAVES[:size]]
+    proof = [bytes.fromhex(each) for each in CONSISTENCY[old, size]]
+    assert list(consistency_proof(leaves, old)) == proof
+    roots = {"old_root": bytes.fromhex(ROOTS[old]), "root": bytes.fromhex(ROOTS[size])}
+    assert verify_consistency(old_size=old, size=size, proof=proof, **roots)
 
 
 def test_growing_leaf_by_leaf_gives_the_defined_root_at_every_size():
@@ -163,12 +206,14 @@ def test_check_17_roots_and_proofs_agree_with_the_definition_up_to_1025_leaves()
         assert tree.root() == root
         for index in {0, size // 3, size - 1}:
             proof = inclusion_proof(leaves[:size], index)
+            assert list(proof) == path_of(leaves[:size], index)
             assert verify_inclusion(leaf=leaves[index], index=index, size=size, proof=proof, root=root)
         for old in {1, size // 2, size - 1} - {0}:
+            proof = consistency_proof(leaves[:size], old)
+            assert list(proof) == subproof(leaves[:size], old)
             assert verify_consistency(
-                old_size=old, old_root=root_of(leaves[:old]), size=size, root=root,
-                proof=consistency_proof(leaves[:size], old),
-            )  # fmt: skip
+                old_size=old, old_root=root_of(leaves[:old]), size=size, root=root, proof=proof
+            )
 
 
 def path_of(leaves, index):
