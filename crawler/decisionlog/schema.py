@@ -218,7 +218,7 @@ url_posting = Table(
     Column("bucket", _Int, nullable=False),
     Column("body", LargeBinary, nullable=False),  # signature, digests and places
     PrimaryKeyConstraint("segment_id", "host", "bucket"),
-    **_CLUSTERED,
+    **_STRICT,  # two rows a page; clustered, most of a row would have a page of its own
 )  # fmt: skip
 
 # What may be deleted, and by which leaf of the registry: guards let nothing else go.

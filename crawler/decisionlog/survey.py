@@ -7,6 +7,7 @@ so that nobody who writes is kept waiting. What is left to the transaction that 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -96,8 +97,9 @@ class _Hosts:
                 one.last_us = ts_us
 
     def large(self) -> dict[str, int]:
-        """Return the number of records of the hosts that have many."""
-        counts = {name: sum(one.counts.values()) for name, one in self._by_name.items()}
+        """Return the number of records of the hosts that have many, and are written in one way only."""
+        ways = Counter(map(id, self._by_name.values()))
+        counts = {name: sum(one.counts.values()) for name, one in self._by_name.items() if ways[id(one)] == 1}
         return {name: count for name, count in counts.items() if count >= FEWEST}
 
     def finish(self, policies: Mapping[int, bytes]) -> Iterator[tuple[HostSum, bytes]]:

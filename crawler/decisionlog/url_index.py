@@ -139,12 +139,13 @@ def places_of(payload: bytes, digest: int) -> list[int]:
 class _Host:
     """The URLs of one host as they come, each as digest << 32 | index: 8 octets a record."""
 
-    __slots__ = ("key", "parts", "per_part", "whole")
+    __slots__ = ("key", "parts", "per_part", "secret", "whole")
 
     def __init__(self, about: Mapping[str, Any], records: int) -> None:
         parts = max(1, records // _SORTED_AT_ONCE)
         self.per_part = max(1, records // (_IN_BUCKET * parts))
-        self.key = UrlKey(**about, key=secrets.token_bytes(_KEY_SIZE), buckets=parts * self.per_part)
+        self.secret = secrets.token_bytes(_KEY_SIZE)
+        self.key = UrlKey(**about, key=self.secret, buckets=parts * self.per_part)
         self.parts = [array("Q") for _ in range(parts)]
         self.whole = True
 
@@ -199,17 +200,18 @@ def index_urls(
 
 def _read(connection: Connection, number: int, size: int, hosts: Mapping[str, _Host]) -> None:
     statement = _URLS.where(_R.host.in_(sorted(hosts))) if len(hosts) <= _NAMED else _URLS
-    find = hosts.get
+    find, octets_of, from_bytes = hosts.get, encoding.url_octets, int.from_bytes
     for first in range(0, size, _PAGE):
         page = {"number": number, "first": first, "behind": first + _PAGE}
-        for idx, name, url, committed in connection.execute(statement, page):
+        for idx, name, url, committed in connection.execute(statement, page).all():
             host = find(name)
             if host is None:
                 continue
             if url is None:
                 host.whole = host.whole and not committed  # else it was erased before the segment was sealed
                 continue
-            digest = host.key.digest(url if isinstance(url, bytes) else encoding.url_octets(url))
+            octets = url if type(url) is bytes else octets_of(url)
+            digest = from_bytes(blake2b(octets, key=host.secret, digest_size=_DIGEST_SIZE).digest())
             host.parts[digest * len(host.parts) >> _BITS].append(digest << _BITS | idx)
 
 
