@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from held import Held, read_until, until
 from loopback import AGENT, Project, Reply, Web, page, robots
 
 from crawler.browser.locate import NAMES
@@ -354,18 +355,20 @@ def descendants(pid):
 @pytest.mark.parametrize(("with_signal", "sealed"), [(signal.SIGKILL, False), (signal.SIGINT, True)])
 def test_chromium_ends_with_its_crawl_however_that_ends(web, project, with_signal, sealed):
     web.site("a.localhost", "", page=page('<script src="/slow.js"></script>'))
-    web.add("a.localhost", "/slow.js", Reply(200, (("Content-Type", "text/javascript"),), b"", delay=40))
-    project.append("project_settings.py", SETTINGS + "SEKISHO_BROWSER_TIMEOUT = 4\n")
+    held = Held(web, Reply(200, (("Content-Type", "text/javascript"),), b""))
+    web.add("a.localhost", "/slow.js", held)
+    project.append("project_settings.py", SETTINGS + "SEKISHO_BROWSER_TIMEOUT = 600\n")
     process = project.start("crawl", "site", "-a", f"url={web.url('a.localhost', '/page')}", "-a", "render=1")
-    until = time.monotonic() + 20
-    while "/slow.js" not in web.paths():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until(process, lambda: held.waiting)
     started = descendants(process.pid)
     assert len(started) > 2
     process.send_signal(with_signal)
-    process.communicate(timeout=40)
+    if sealed:
+        read_until(process, "Closing spider (shutdown)")
+        held.release()
+    process.communicate(timeout=120)
+    end = time.monotonic() + 60
     while left := processes().keys() & started:
-        assert time.monotonic() < until + 40, left
+        assert time.monotonic() < end, left
         time.sleep(0.1)
     assert ("run_closed" in {one.reason for one in project.records()}) is sealed
