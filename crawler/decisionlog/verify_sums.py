@@ -15,6 +15,7 @@ from crawler.decisionlog.canonical import canonical
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.rollup import COUNTED, host_key, row_leaf
 from crawler.decisionlog.tree import CompactRange
+from crawler.decisionlog.uncollected import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,20 +39,10 @@ class _Host:
 
     def __init__(self) -> None:
         self.counts = [0] * len(_NAMES)
-        self.reasons: dict[bytes, int] = {}
+        self.reasons: list[tuple[bytes, int]] = []  # each with a count, some perhaps twice
         self.policies: tuple[bytes, ...] = ()
         self.first_idx = self.first_us = 2**63
         self.last_idx = self.last_us = -(2**63)
-
-    def add(self, policy: bytes, ends: tuple[int, int, int, int]) -> None:
-        """Take in a group."""
-        if policy not in self.policies:
-            self.policies = (*self.policies, policy)
-        first_idx, last_idx, first_us, last_us = ends
-        self.first_idx = min(first_idx, self.first_idx)
-        self.last_idx = max(last_idx, self.last_idx)
-        self.first_us = min(first_us, self.first_us)
-        self.last_us = max(last_us, self.last_us)
 
 
 class HostSums:
@@ -125,7 +116,7 @@ class HostSums:
             fetch, skip, defer, keep, drop = host.counts
             yield (
                 key.decode(), fetch, skip, defer, keep, drop,
-                reasons_of(tuple(sorted(host.reasons.items()))), policies_of(host.policies),
+                reasons_of(tuple(host.reasons)), policies_of(host.policies),
                 host.first_us, host.last_us, host.first_idx, host.last_idx,
             )  # fmt: skip
 
@@ -138,25 +129,33 @@ class HostSums:
             number = _NUMBERED.get((stage or b"", verdict or b""))
             while group:
                 name, at = group.popitem()
-                ends = self._ends(at)
                 host = by_name.get(name)
                 if host is None:
                     key = host_key(name.decode()).encode()
                     host = by_name[name] = hosts.setdefault(key, _Host())
-                host.add(policy, ends)
+                # Not by min and max: they would take longer than all the rest.
+                if host.first_idx > (value := self._first_idx[at]):
+                    host.first_idx = value
+                if host.first_us > (value := self._first_us[at]):
+                    host.first_us = value
+                if host.last_idx < (value := self._last_idx[at]):
+                    host.last_idx = value
+                if host.last_us < (value := self._last_us[at]):
+                    host.last_us = value
+                if policy not in host.policies:
+                    host.policies = (*host.policies, policy)
                 if number is not None and reason is not None:
                     count = self._count[at]
                     host.counts[number] += count
-                    host.reasons[reason] = host.reasons.get(reason, 0) + count
+                    host.reasons.append((reason, count))
         return hosts
-
-    def _ends(self, at: int) -> tuple[int, int, int, int]:
-        """Return first and last index, first and last time of a group."""
-        return self._first_idx[at], self._last_idx[at], self._first_us[at], self._last_us[at]
 
 
 def _object(items: tuple[tuple[bytes, int], ...]) -> str:
-    return canonical({name.decode(): count for name, count in items})
+    counts: dict[bytes, int] = {}
+    for name, count in items:
+        counts[name] = counts.get(name, 0) + count
+    return canonical({name.decode(): count for name, count in counts.items()})
 
 
 def _list(digests: tuple[bytes, ...]) -> str:
@@ -178,12 +177,13 @@ def compare_sums(
     seal = None if told is None else told.seal
     tree, same = CompactRange(), True
     try:
-        rows = iter(()) if computed is None or seal is None else computed.rows()
-        leaves = []
-        for row in stored:
-            leaves.append(row_leaf(row))
-            same = same and (computed is None or row == next(rows, None))
-        same = same and next(rows, None) is None
+        with uncollected():
+            rows = iter(()) if computed is None or seal is None else computed.rows()
+            leaves = []
+            for row in stored:
+                leaves.append(row_leaf(row))
+                same = same and (computed is None or row == next(rows, None))
+            same = same and next(rows, None) is None
     except (ValueError, TypeError, AttributeError) as error:
         find(f"its sums by host are not what a writer writes: {error}")
         return
