@@ -87,5 +87,5 @@ def decode_basis(document: bytes) -> Assessment:
                 for rule in members["rules"]
             )
         )
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"not a basis document: {error!r}") from error

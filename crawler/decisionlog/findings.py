@@ -44,6 +44,8 @@ class Problem(StrEnum):
     ROLLED_BACK = "rolled_back"
     ROLLUP_WRONG = "rollup_wrong"
     ANCHOR_WRONG = "anchor_wrong"
+    URL_INDEX_WRONG = "url_index_wrong"
+    VIEW_CHANGED = "view_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from policies.vocabulary import RequestKind, Stage
+
+
+_LARGEST: Final = 1 << 28  # octets of a document; a small body may say to unpack to anything
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,8 @@ def unpack_body(codec: str | bytes, size: int, body: bytes) -> bytes:
         octets = body
     elif name == "zlib":
         unpacker = zlib.decompressobj()
+        if size > _LARGEST:
+            raise ValueError(f"its body would have {size:,} octets")
         try:
             octets = unpacker.decompress(body, size + 1)
             if unpacker.unused_data or not unpacker.eof:

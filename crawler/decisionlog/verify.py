@@ -26,6 +26,7 @@ from crawler.decisionlog.verify_anchors import Checked, anchors_of, check_anchor
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_registry import RegistryCheck, check_without_registry
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
+from crawler.decisionlog.verify_shape import check_shape
 from crawler.decisionlog.verify_source import DatabaseSource
 from crawler.decisionlog.verify_sums import HostSums, compare_sums
 from crawler.decisionlog.verify_told import (
@@ -34,6 +35,7 @@ from crawler.decisionlog.verify_told import (
     compare_retention,
     with_told,
 )
+from crawler.decisionlog.verify_url_index import check_url_indexes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -139,12 +141,14 @@ def verify_log(
     trusted: Sequence[VerifierKey] = (),
     roots: Sequence[Certificate] = (),
     witnesses: Sequence[VerifierKey] = (),
+    url_index: bool = False,
 ) -> VerifyReport:
     """Verify the whole log and return what was found. `progress` gets the number of records so far.
 
     `known` are checkpoints that were kept outside, beside the one that the log's writers keep themselves.
     `trusted` are keys of which one must have signed; `roots` and `witnesses` are those against which
-    timestamps and cosignatures in the log are checked. Damage that keeps the database itself from reading on
+    timestamps and cosignatures in the log are checked. With `url_index` the indexes of URLs are compared with
+    the records, which takes about as long again where most records have one. Damage that keeps the database itself from reading on
     becomes a finding too. Raises LogError when the log cannot be opened or stays locked.
     """
     known = (*known, *checkpoints_beside(reader))
@@ -156,6 +160,8 @@ def verify_log(
     try:
         verification.run(progress, known, trusted)
         verification.check_anchors(roots, witnesses)
+        if url_index:
+            verification.check_url_indexes()
     except store.errors() as error:
         explained = store.explain(error, reader.path, "read")
         if not isinstance(explained, IntegrityError):
@@ -199,6 +205,8 @@ class _Verification:
     ) -> None:
         """Verify registry, segments and documents. Raises the database's errors."""
         claims, size = read_claims(self._raw, self._findings)
+        if store.file_of(self._reader.path) is not None:
+            check_shape(self._raw, self._findings)
         if self._reader.format != schema.FORMAT_1:
             registry = DatabaseRegistry(self._raw, size)
             check = RegistryCheck(registry, self._findings, known=known, trusted=trusted)
@@ -222,6 +230,10 @@ class _Verification:
         self._attested = check_anchors(anchors_of(self._reader), roots, witnesses, self._findings)
         self._notes.extend(self._attested.notes)
         self._unverifiable.extend(self._attested.unverifiable)
+
+    def check_url_indexes(self) -> None:
+        """Compare the indexes of URLs with the records."""
+        self._notes.append(check_url_indexes(self._reader, self._findings))
 
     def _say_what_is_proved(self) -> None:
         state = self._state

@@ -32,12 +32,15 @@ _ROBOTS: Final = frozenset(
 )  # the same octets are stored once, under their first kind
 
 
-def _quoted_robots(body: bytes) -> Iterator[tuple[str, str]]:
-    """Yield URL and digest of every robots.txt that a basis quotes a line of. Raises ValueError."""
+def _quoted_robots(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield URL and digest of every robots.txt that a basis quotes a line of.
+
+    Raises ValueError, or TypeError or AttributeError where something in it is of another type than it says.
+    """
     for verdict in decode_basis(body).verdicts:
         for evidence in verdict.evidence:
             if evidence.line is not None and evidence.sha256 and _is_robots(evidence.source):
-                yield evidence.source, evidence.sha256
+                yield evidence.source, bytes.fromhex(evidence.sha256)
 
 
 def _is_robots(source: str) -> bool:
@@ -126,15 +129,15 @@ class DocumentCheck:
     def _check_basis(self, digest: bytes, octets: bytes) -> None:
         try:
             quoted = list(_quoted_robots(octets))
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
             self._unread += 1
             return
         for source, sha in quoted:
-            if not self.has(bytes.fromhex(sha), _ROBOTS) and bytes.fromhex(sha) not in self.discarded:
+            if not self.has(sha, _ROBOTS) and sha not in self.discarded:
                 segment, idx = self._source.mentioned(digest)
                 self._findings.add(
                     Problem.DOCUMENT_MISSING,
-                    f"{source} ({sha}), which basis {digest.hex()} quotes, is not among the documents",
+                    f"{source} ({sha.hex()}), which basis {digest.hex()} quotes, is not among the documents",
                     segment,
                     idx,
                 )

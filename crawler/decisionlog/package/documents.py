@@ -95,13 +95,10 @@ def write_documents(session: Session, folder: PackageFolder, needed: NeededDocum
 def _quoted(basis: bytes) -> Iterator[bytes]:
     """Yield the digests of all that a basis quotes."""
     try:
-        assessment = decode_basis(basis)
-    except ValueError:
-        return
-    for verdict in assessment.verdicts:
-        for evidence in verdict.evidence:
-            if evidence.sha256:
-                yield bytes.fromhex(evidence.sha256)
+        evidence = [each for verdict in decode_basis(basis).verdicts for each in verdict.evidence]
+        yield from [bytes.fromhex(each.sha256) for each in evidence if each.sha256]
+    except (ValueError, TypeError):
+        return  # `sekisho log verify` tells of it
 
 
 def _documents(

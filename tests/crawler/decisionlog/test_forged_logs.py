@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
+import zlib
+from hashlib import sha256
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -9,10 +14,15 @@ from blocklists.errors import ExitCode
 from crawler.cli import main
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.notes import parse_vkey, verifier_key
+from crawler.decisionlog.package.layout import Encoding
+from crawler.decisionlog.package.plan import PackagePlan
+from crawler.decisionlog.package.verify import verify_package
+from crawler.decisionlog.package.write import write_package
 from crawler.decisionlog.registry import KeyAdded
 from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.verify import verify_log
+from policies.basis import SCHEMA
 
 REGISTERED = (
     "registry", "checkpoint", "anchor", "rollup", "posting", "erasure", "pruning", "discarding",
@@ -106,3 +116,77 @@ def test_many_holes_in_a_segment_take_no_more_memory_than_one(log):
     report = verify(log)
     assert report.exit_code == ExitCode.TAMPERED
     assert sum(finding.text.endswith("are gone") for finding in report.findings) <= 3
+
+
+def test_a_view_that_shows_other_verdicts_than_the_log_has_is_found(log):
+    """Reports and people query the view, and a changed one changes every number without touching a record."""
+    log.write()
+    connection = log.unguarded()
+    (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'decisions'").fetchone()
+    connection.execute("DROP VIEW decisions")
+    assert problems(verify(log)) == {Problem.VIEW_CHANGED}
+    connection.execute(sql.replace("r.verdict AS verdict", "'fetch' AS verdict"))
+    assert connection.execute("SELECT DISTINCT verdict FROM decisions").fetchall() == [("fetch",)]
+    assert problems(verify(log)) == {Problem.VIEW_CHANGED}
+    connection.execute("DROP VIEW decisions")
+    connection.execute(sql)
+    assert verify(log).exit_code == ExitCode.DONE
+
+
+def test_a_view_in_the_place_of_a_table_is_found(log):
+    log.write()
+    connection = log.unguarded()
+    connection.execute("ALTER TABLE opening RENAME TO opened")
+    connection.execute("CREATE VIEW opening AS SELECT * FROM opened")
+    assert Problem.VIEW_CHANGED in problems(verify(log))
+
+
+def put_document(log, body, **columns):
+    """Put a document into a log as somebody who can hash."""
+    connection = log.unguarded()
+    names = [row[1] for row in connection.execute("PRAGMA table_info(document)")]
+    newest = connection.execute("SELECT * FROM document ORDER BY id DESC LIMIT 1").fetchone()
+    row = dict(zip(names, newest, strict=True))
+    row |= {"id": row["id"] + 1, "sha256": sha256(body).digest(), "kind": "basis", "size": len(body)}
+    row |= {"codec": "raw", "body": body} | columns
+    places = ", ".join("?" * len(row))
+    connection.execute(f"INSERT INTO document ({', '.join(row)}) VALUES ({places})", list(row.values()))
+
+
+def basis(**evidence):
+    quoted = {"source": "http://a.example/robots.txt", "line": 2, "text": "Disallow: /"} | evidence
+    rule = {"rule": "robots", "action": "skip", "reason": "robots_disallow", "evidence": [quoted]}
+    return json.dumps({"schema": SCHEMA, "rules": [rule]}).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 200_000, basis(sha256="zz"), basis(sha256=5), basis(sha256="00" * 32, source=5), basis(sha256=["a"]),
+        json.dumps({"schema": SCHEMA, "rules": 5}).encode(), json.dumps({"schema": SCHEMA, "rules": [{}]}).encode(),
+        json.dumps({"schema": SCHEMA, "rules": ["x"]}).encode(), b"null", b'{"schema":{}}', b"\xff",
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_a_basis_that_is_none_is_told_and_ends_no_verification_or_export(log, body, tmp_path):
+    log.write()
+    put_document(log, body)
+    report = verify(log)
+    assert report.findings == ()
+    assert any("1 basis documents are not in the format" in note for note in report.notes)
+    plan = PackagePlan(encoding=Encoding.JSONL, runs=frozenset({"run-1"}))
+    with log.reader() as reader:
+        write_package(reader, tmp_path / "package", plan, now_us=0)
+        write_package(reader, tmp_path / "whole", PackagePlan(encoding=Encoding.JSONL), now_us=0)
+    assert verify_package(tmp_path / "whole").findings == ()
+
+
+def test_a_document_that_says_to_unpack_to_anything_is_found_and_not_unpacked(log):
+    log.write()
+    put_document(log, zlib.compress(bytes(50_000_000), 9), codec="zlib", size=1 << 40)
+    tracemalloc.start()
+    report = verify(log)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert problems(report) == {Problem.DOCUMENT_CHANGED}
+    assert most < 20 << 20
