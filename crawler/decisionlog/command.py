@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blocklists.errors import ExitCode
+from blocklists.errors import ExitCode, UsageError
 from crawler.decisionlog import command_keys, command_proof, command_setup
 from crawler.decisionlog.command_anchor import anchor
 from crawler.decisionlog.command_erase import erase_url
@@ -42,6 +42,7 @@ EXAMPLES = (
     "sekisho log show 8d7d5a5e#17                                # one record with its evidence",
     "sekisho log verify                                          # was anything changed or removed?",
     "sekisho log verify --known-checkpoint last-month.checkpoint # … since somebody else has kept this?",
+    "sekisho log verify --url-index                              # … and the indexes that find URLs?",
     "sekisho log lookup example.org                              # when, under which policy, and why",
     "sekisho log lookup https://example.org/page                 # every record of one URL",
     "sekisho log lookup https://example.org/page --exhaustive    # … without trusting any index",
@@ -114,6 +115,9 @@ def _add_reading(commands: Actions, log: _Parser) -> None:
         default=[],
         metavar="VKEY",
         help="a key that must have signed, or a file with it",
+    )
+    verify.add_argument(
+        "--url-index", action="store_true", help="compare the indexes of URLs with the records too"
     )
     verify.add_argument(
         "--tsa-roots", metavar="FILE", help="PEM certificates to check the log's timestamps against"
@@ -307,6 +311,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     watched = sys.stderr.isatty()
     progress = _progress() if watched else None
     if arguments.export is not None:
+        if arguments.url_index:
+            raise UsageError("a package has no index of URLs: leave --url-index out, or verify a log")
         place: LogPlace = Path(arguments.export)
         report = verify_package(
             Path(arguments.export), progress, known=known, trusted=trusted, roots=roots, witnesses=witnesses
@@ -315,7 +321,13 @@ def _verify(arguments: argparse.Namespace) -> int:
         with _open(arguments) as reader:
             place = reader.path
             report = verify_log(
-                reader, progress, known=known, trusted=trusted, roots=roots, witnesses=witnesses
+                reader,
+                progress,
+                known=known,
+                trusted=trusted,
+                roots=roots,
+                witnesses=witnesses,
+                url_index=arguments.url_index,
             )
     if watched:
         print("\r" + " " * 40 + "\r", end="", file=sys.stderr)

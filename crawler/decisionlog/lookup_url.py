@@ -10,21 +10,17 @@ read, and must fit the sums too.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import BindParameter, bindparam, select
 
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.errors import IntegrityError
-from crawler.decisionlog.notes import ED25519, NoteError, parse_vkey
 from crawler.decisionlog.record_query import url_text
-from crawler.decisionlog.registry import KeyAdded, KeyRetired
 from crawler.decisionlog.rollup import COUNTED, host_key, unpack_places
-from crawler.decisionlog.url_index import FEWEST, SIGNATURE_SIZE, UrlKey, places_of
+from crawler.decisionlog.signers import Signers
+from crawler.decisionlog.url_index import FEWEST, UrlKey, places_of, signed_payload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -46,15 +42,6 @@ _POSTINGS: Final = select(_POSTING.segment_id, _POSTING.places).where(
     _POSTING.host_key == bindparam("host_key"), _POSTING.segment_id.in_(_NUMBERS)
 )
 _KEYS: Final = select(schema.url_key).where(_KEY.host == bindparam("host"), _KEY.segment_id.in_(_NUMBERS))
-
-
-@dataclass(slots=True, kw_only=True)
-class _Signer:
-    """A key of the log, and between which entries of its registry it could sign."""
-
-    key: Ed25519PublicKey
-    added: int
-    retired: int | None = None
 
 
 class UrlQuestion:
@@ -120,7 +107,7 @@ class UrlQuestion:
             asked[number, key.bucket(digest)] = (key, digest)
         done: dict[int, tuple[UrlKey, int]] = {}
         places: list[tuple[int, int]] = []
-        signers = self._signers() if asked else ()
+        signers = Signers.of(self._reader) if asked else Signers(())
         for part in _parts(list(asked)):
             for row in self._reader.buckets_at(part, self._host):
                 key, digest = asked[row.segment_id, row.bucket]
@@ -158,37 +145,12 @@ class UrlQuestion:
                 )
         return keys
 
-    def _signers(self) -> Collection[_Signer]:
-        """Return the keys of the log from its registry."""
-        found: dict[str, _Signer] = {}
-        for leaf in self._reader.leaves((KeyAdded.KIND, KeyRetired.KIND)):
-            match leaf.event:
-                case KeyAdded(vkey=text):
-                    try:
-                        vkey = parse_vkey(text)
-                    except NoteError:
-                        continue  # `sekisho log verify` tells of it
-                    if vkey.type == ED25519:
-                        key = Ed25519PublicKey.from_public_bytes(vkey.key)
-                        found[text] = _Signer(key=key, added=leaf.idx)
-                case KeyRetired(vkey=text) if text in found:
-                    found[text].retired = leaf.idx
-                case _:
-                    pass
-        return found.values()
-
-    def _payload(self, row: Row[Any], key: UrlKey, signers: Collection[_Signer]) -> bytes:
+    def _payload(self, row: Row[Any], key: UrlKey, signers: Signers) -> bytes:
         """Return what a bucket holds, once a key has signed it that could when the segment was written."""
-        opened, sealed = self._segments[row.segment_id].leaves or (0, 0)
-        signature, payload = row.body[:SIGNATURE_SIZE], bytes(row.body[SIGNATURE_SIZE:])
-        for signer in signers:
-            if signer.added < sealed and (signer.retired is None or signer.retired > opened):
-                try:
-                    signer.key.verify(signature, key.signed(row.bucket, payload))
-                except (InvalidSignature, OverflowError):
-                    continue
-                return payload
-        raise self._changed(row.segment_id, "its signature is not that of the log")
+        payload = signed_payload(key, row.bucket, row.body, signers, self._segments[row.segment_id].leaves)
+        if payload is None:
+            raise self._changed(row.segment_id, "its signature is not that of the log")
+        return payload
 
     def _read_places(self, places: list[tuple[int, int]], about: Mapping[int, tuple[UrlKey, int]]) -> None:
         """Look at records that the index names, and see that each is what the index says."""

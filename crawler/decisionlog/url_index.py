@@ -39,11 +39,12 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.session import Value
+    from crawler.decisionlog.signers import Signers
 
 FEWEST: Final = 512  # records of a host in a segment; of fewer all are read in 2 ms
 LABEL: Final = b"sekisho.url-posting\x00"
-SIGNATURE_SIZE: Final = 64
-_KEY_SIZE: Final = 16
+_SIGNATURE_SIZE: Final = 64
+KEY_SIZE: Final = 16
 _DIGEST_SIZE: Final = 4
 _BITS: Final = 8 * _DIGEST_SIZE
 _INDEX: Final = 0xFFFFFFFF  # a segment with more records has no index of URLs
@@ -136,17 +137,40 @@ def places_of(payload: bytes, digest: int) -> list[int]:
     return found
 
 
+def signed_payload(
+    key: UrlKey, bucket: int, body: bytes, signers: Signers, leaves: tuple[int, int] | None
+) -> bytes | None:
+    """Return the payload of a bucket if a key of the log has signed it between those entries, else None."""
+    signature, payload = body[:_SIGNATURE_SIZE], bytes(body[_SIGNATURE_SIZE:])
+    try:
+        octets = key.signed(bucket, payload)
+    except OverflowError:
+        return None
+    return payload if leaves is not None and signers.signed(octets, signature, leaves) else None
+
+
+def _parts_for(records: int) -> int:
+    return max(1, records // _SORTED_AT_ONCE)
+
+
+def buckets_for(records: int) -> int:
+    """Return into how many buckets an index of so many records is divided."""
+    parts = _parts_for(records)
+    return parts * max(1, records // (_IN_BUCKET * parts))
+
+
 class _Host:
-    """The URLs of one host as they come, each as digest << 32 | index: 8 octets a record."""
+    """The URLs of one host as they come, each as digest << 32 | index: 8 octets a record.
+
+    In parts of the digests that are sorted one by one; a part has as many buckets as the others.
+    """
 
     __slots__ = ("key", "parts", "per_part", "secret", "whole")
 
-    def __init__(self, about: Mapping[str, Any], records: int) -> None:
-        parts = max(1, records // _SORTED_AT_ONCE)
-        self.per_part = max(1, records // (_IN_BUCKET * parts))
-        self.secret = secrets.token_bytes(_KEY_SIZE)
-        self.key = UrlKey(**about, key=self.secret, buckets=parts * self.per_part)
-        self.parts = [array("Q") for _ in range(parts)]
+    def __init__(self, key: UrlKey, records: int) -> None:
+        self.key, self.secret = key, key.key
+        self.parts = [array("Q") for _ in range(_parts_for(records))]
+        self.per_part = key.buckets // len(self.parts)
         self.whole = True
 
     def payloads(self) -> Iterator[bytes]:
@@ -180,8 +204,16 @@ def index_urls(
     if not large or size > _INDEX or not store.has_url_index(connection):
         return UrlIndex()
     uuid = connection.execute(select(schema.segment.c.uuid).where(schema.segment.c.id == number)).scalar_one()
-    about = {"segment": UUID(uuid), "size": size}
-    hosts = {name: _Host({**about, "host": name}, records) for name, records in large.items()}
+    hosts = {}
+    for name, records in large.items():
+        key = UrlKey(
+            segment=UUID(uuid),
+            size=size,
+            host=name,
+            key=secrets.token_bytes(KEY_SIZE),
+            buckets=buckets_for(records),
+        )
+        hosts[name] = _Host(key, records)
     _read(connection, number, size, hosts)
     keys: list[tuple[Value, ...]] = []
     postings: list[tuple[Value, ...]] = []
@@ -196,6 +228,19 @@ def index_urls(
                 for bucket, payload in enumerate(host.payloads())
             )
     return UrlIndex(keys=keys, postings=postings)
+
+
+def made_anew(
+    connection: Connection, number: int, size: int, keys: Mapping[UrlKey, int]
+) -> Iterator[tuple[UrlKey, Iterator[bytes] | None]]:
+    """Yield for each of a segment's indexes the payloads that it should have, None if it should not be.
+
+    `keys` say of the hosts how many records they have, and fit these numbers. Raises the database's errors.
+    """
+    hosts = {key.host: _Host(key, records) for key, records in keys.items()}
+    _read(connection, number, size, hosts)
+    for host in hosts.values():
+        yield host.key, host.payloads() if host.whole else None
 
 
 def _read(connection: Connection, number: int, size: int, hosts: Mapping[str, _Host]) -> None:

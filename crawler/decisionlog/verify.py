@@ -148,8 +148,8 @@ def verify_log(
     `known` are checkpoints that were kept outside, beside the one that the log's writers keep themselves.
     `trusted` are keys of which one must have signed; `roots` and `witnesses` are those against which
     timestamps and cosignatures in the log are checked. With `url_index` the indexes of URLs are compared with
-    the records, which takes about as long again where most records have one. Damage that keeps the database itself from reading on
-    becomes a finding too. Raises LogError when the log cannot be opened or stays locked.
+    the records. Damage that keeps the database itself from reading on becomes a finding too. Raises LogError
+    when the log cannot be opened or stays locked.
     """
     known = (*known, *checkpoints_beside(reader))
     findings = Findings()

@@ -16,6 +16,8 @@ from blocklists.errors import ExitCode
 from crawler.cli import main
 from crawler.decisionlog import schema, store, url_index
 from crawler.decisionlog.errors import IntegrityError
+from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.keys import load_key
 from crawler.decisionlog.lookup import lookup, parse_target
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.retention import prune
@@ -308,8 +310,6 @@ def elsewhere(payload):
 
 
 def test_what_the_owner_of_the_key_leaves_out_is_found_by_reading_and_what_he_puts_in_by_itself(big):
-    from crawler.decisionlog.keys import load_key
-
     key = load_key(big.path.with_name("sekisho.db.key"))
     url = f"http://{BIG}/590"
     signed_anew(big, key, elsewhere)
@@ -338,6 +338,53 @@ def test_reading_every_record_finds_one_that_is_gone(big):
     )
     with pytest.raises(IntegrityError, match="do not fit its sums"):
         exhaustive(big, ABSENT[0])
+
+
+def compared(log):
+    with log.reader() as reader:
+        return verify_log(reader, url_index=True)
+
+
+def test_verify_compares_the_index_with_the_records_when_it_is_asked_to(written, right, capsys):
+    report = compared(written)
+    assert report.findings == ()
+    assert "4 indexes of URLs were compared with the records" in report.notes
+    words = ("log", "verify", "--log", written.url)
+    assert main([*words]) == ExitCode.DONE
+    assert "indexes of URLs" not in capsys.readouterr().out
+    assert main([*words, "--url-index"]) == ExitCode.DONE
+    assert "4 indexes of URLs were compared" in capsys.readouterr().out
+    assert main([*words, "--url-index", "--export", "package"]) == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("how", [how for how in WRONG if how not in {"key and parts gone", "tables gone"}])
+def test_verify_finds_every_index_that_is_wrong_and_nothing_else(big, how):
+    big.unguarded().executescript(WRONG[how])
+    report = compared(big)
+    assert {finding.problem for finding in report.findings} == {Problem.URL_INDEX_WRONG}
+    assert report.exit_code == ExitCode.TAMPERED
+    with big.reader() as reader:
+        assert verify_log(reader).findings == (), "it is no evidence"
+
+
+def test_verify_finds_what_the_owner_of_the_key_leaves_out(big):
+    signed_anew(big, load_key(big.path.with_name("sekisho.db.key")), lambda payload: b"")
+    assert len(compared(big).findings) == 6 + 2 + 1 + 1, "parts of the four indexes"
+
+
+def test_verify_wants_no_index_where_there_is_none_and_finds_one_that_an_erasure_should_have_taken(big):
+    kept = [big.raw().execute(f"SELECT * FROM {table}").fetchall() for table in ("url_key", "url_posting")]
+    erase(big, f"http://{BIG}/1234")
+    assert compared(big).findings == ()
+    connection = big.unguarded()
+    for table, rows in zip(("url_key", "url_posting"), kept, strict=True):
+        connection.executemany(
+            f"INSERT OR IGNORE INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows
+        )
+    (finding,) = compared(big).findings
+    assert "a URL of that host is missing, and may stand in it" in finding.text
+    connection.executescript("DROP TABLE url_key; DROP TABLE url_posting")
+    assert compared(big).findings == ()
 
 
 # erasure and pruning
@@ -503,8 +550,6 @@ def rotate(log, folder):
 
 
 def test_an_index_stays_good_when_keys_change_but_the_old_key_signs_no_later_one(big, tmp_path, monkeypatch):
-    from crawler.decisionlog.keys import load_key
-
     new = rotate(big, tmp_path)
     assert ask(big, f"http://{BIG}/5").by_url_index == 2
     monkeypatch.setenv("SEKISHO_LOG_KEY_FILE", str(new))

@@ -18,6 +18,7 @@ from crawler.decisionlog.postgres_setup import set_up
 from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.retention.plan import plan
 from crawler.decisionlog.retention.prune import finish, intend
+from crawler.decisionlog.verify import verify_log
 from tests.crawler.decisionlog.conftest import LISTS, POLICY, make_entry
 from tests.crawler.decisionlog.postgres.test_postgres_retention import SCHEDULE, YEARS_LATER, load_schedule
 
@@ -63,7 +64,10 @@ def test_the_index_answers_as_reading_every_record_does(big):
         assert (answer.by_url_index, len(answer.records)) == (2, 0 if url.endswith("absent") else 2)
         assert answer.records == ask(big, url, exhaustive=True).records
     assert len(indexed(big)) == 4
-    assert big.verify().findings == ()
+    with big.reader() as reader:
+        report = verify_log(reader, url_index=True)
+    assert report.findings == ()
+    assert "4 indexes of URLs were compared with the records" in report.notes
 
 
 def test_check_23_an_erasure_takes_the_index_of_the_host_with_it(big, capsys):

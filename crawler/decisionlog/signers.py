@@ -1,0 +1,69 @@
+"""Which keys of a log could sign what was written between two entries of its registry.
+
+For what is signed beside the checkpoints (`url_index`). The entries themselves are verified by
+`sekisho log verify`; whoever asks here believes them, as a look-up believes the sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from crawler.decisionlog.notes import ED25519, NoteError, parse_vkey
+from crawler.decisionlog.registry import KeyAdded, KeyRetired
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from crawler.decisionlog.reader import LogReader
+
+
+@dataclass(slots=True, kw_only=True)
+class _Signer:
+    """A key of the log, and between which entries of its registry it could sign."""
+
+    key: Ed25519PublicKey
+    added: int
+    retired: int | None = None
+
+
+class Signers:
+    """The keys of a log. Make it with `of`."""
+
+    def __init__(self, signers: Collection[_Signer]) -> None:
+        self._signers = signers
+
+    @classmethod
+    def of(cls, reader: LogReader) -> Self:
+        """Return the keys that the registry of a log names. Raises LogError."""
+        found: dict[str, _Signer] = {}
+        for leaf in reader.leaves((KeyAdded.KIND, KeyRetired.KIND)):
+            match leaf.event:
+                case KeyAdded(vkey=text):
+                    try:
+                        vkey = parse_vkey(text)
+                    except NoteError:
+                        continue  # `sekisho log verify` tells of it
+                    if vkey.type == ED25519:
+                        key = Ed25519PublicKey.from_public_bytes(vkey.key)
+                        found[text] = _Signer(key=key, added=leaf.idx)
+                case KeyRetired(vkey=text) if text in found:
+                    found[text].retired = leaf.idx
+                case _:
+                    pass
+        return cls(found.values())
+
+    def signed(self, octets: bytes, signature: bytes, leaves: tuple[int, int]) -> bool:
+        """Whether a key has signed that could between the entries of a segment's opening and of its seal."""
+        opened, sealed = leaves
+        for signer in self._signers:
+            if signer.added < sealed and (signer.retired is None or signer.retired > opened):
+                try:
+                    signer.key.verify(signature, octets)
+                except InvalidSignature:
+                    continue
+                return True
+        return False
