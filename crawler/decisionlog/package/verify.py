@@ -75,6 +75,8 @@ def verify_package(
         )
     except ManifestError as error:
         findings.add(Problem.FILE_DAMAGED, str(error))
+    except PermissionError as error:
+        raise PackageError(f"{folder / layout.MANIFEST} cannot be read: {error.strerror}") from error
     except OSError as error:
         findings.add(Problem.FILE_DAMAGED, f"{layout.MANIFEST} cannot be read: {error}")
     else:
