@@ -33,6 +33,7 @@ from crawler.decisionlog.verify_told import (
     DatabaseRegistry,
     compare,
     compare_retention,
+    lacking_quotes,
     with_told,
 )
 from crawler.decisionlog.verify_url_index import check_url_indexes
@@ -214,6 +215,7 @@ class _Verification:
             compare(claims, self._state, self._findings)
             numbers = {claim.number for claim in claims}
             self._documents.discarded = compare_retention(self._raw, self._state, numbers, self._findings)
+            self._documents.unquoted = lacking_quotes(self._state, self._documents.discarded)
             self._documents.may_lack = self._state.may_lack
         else:
             self._unverifiable.append(check_without_registry(known, trusted, self._findings))

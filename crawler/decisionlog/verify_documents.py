@@ -59,6 +59,7 @@ class DocumentCheck:
         self.kinds: dict[bytes, bytes] = {}  # of documents asked for: digest to kind
         self._unread = 0
         self.discarded: set[bytes] = set()  # those that were lawfully removed
+        self.unquoted: set[bytes] | None = None  # of these, those that a basis may quote; None: all
         self.may_lack: Callable[[bytes, UUID, int], bool] = lambda *_: False  # see RegistryState
         self.count = 0
 
@@ -132,8 +133,9 @@ class DocumentCheck:
         except (ValueError, TypeError, AttributeError):
             self._unread += 1
             return
+        unquoted = self.discarded if self.unquoted is None else self.unquoted
         for source, sha in quoted:
-            if not self.has(sha, _ROBOTS) and sha not in self.discarded:
+            if not self.has(sha, _ROBOTS) and sha not in unquoted:
                 segment, idx = self._source.mentioned(digest)
                 self._findings.add(
                     Problem.DOCUMENT_MISSING,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from crawler.decisionlog import schema
+from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.registry_state import CheckpointRow, LeafRow, RegistryState, Told, octets_of
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.verify_segment import SegmentClaim
 
 _PAGE: Final = 4000
+_SCHEMAS: Final = 1 << 31  # more than there will ever be
 
 
 class DatabaseRegistry:
@@ -81,7 +82,9 @@ def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
     if (claim.number, claim.run, claim.agent) != (told.number, told.run.encode(), told.agent.encode()):
         find(Problem.SEGMENT_CHANGED, "the registry opened it with another number, run or agent")
     _compare_seal(claim, told, find)
-    if told.intents:
+    if told.intents:  # its records are not verified, nor the row with them
+        if not _gives_its_uuid(claim):
+            find(Problem.SEGMENT_CHANGED, "its row, which stays when its records go, does not give its UUID")
         return
     heads = {size: root for size, root, _ in claim.heads}
     for size, root in told.heads.items():
@@ -90,6 +93,14 @@ def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
                 Problem.HEAD_MISSING if size not in heads else Problem.HEAD_WRONG,
                 f"its head of size {size} is not the one that the registry has",
             )
+
+
+def _gives_its_uuid(claim: SegmentClaim) -> bool:
+    version = claim.schema
+    return type(version) is int and 0 < version < _SCHEMAS and claim.uuid == encoding.derive_segment_uuid(
+        schema=version, number=claim.number, run=claim.run, agent=claim.agent,
+        opened_us=claim.opened_us, nonce=claim.nonce,
+    )  # fmt: skip
 
 
 def _compare_seal(claim: SegmentClaim, told: Told, find: Callable[[Problem, str], None]) -> None:
@@ -142,3 +153,15 @@ def compare_retention(
     if len(lawful) != len(discarded) or not {digest for digest, _ in alone} <= lawful:
         findings.add(Problem.DOCUMENT_MISSING, "the documents said to be removed are not the registry's")
     return lawful
+
+
+def lacking_quotes(state: RegistryState, discarded: set[bytes]) -> set[bytes]:
+    """Return which of the documents that were removed a basis may quote nevertheless.
+
+    Erased ones, each of which the registry names. What goes with a pruned segment it does not name: nothing
+    that stays may need it, or such a row would hide whatever was removed. Only while a segment is being
+    pruned its bases may be there still, when what they quote is gone.
+    """
+    if any(told.intents and not told.pruned for told in state.told.values()):
+        return discarded
+    return discarded & {octets_of(digest) for digest in state.erased_documents}
