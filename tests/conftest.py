@@ -23,11 +23,15 @@ def web() -> Iterator[Web]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """A guarded Scrapy project in a folder of its own."""
     folder = tmp_path / "project"
     folder.mkdir()
-    return Project(folder)
+    project = Project(folder)
+    try:
+        yield project
+    finally:
+        project.end()
 
 
 @pytest.fixture(scope="session")

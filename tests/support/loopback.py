@@ -288,6 +288,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._started: list[subprocess.Popen[str]] = []
         self.write("scrapy.cfg", "[settings]\ndefault = project_settings\n")
         self.write("project_settings.py", SETTINGS)
         self.write("spiders/__init__.py", "")
@@ -300,6 +301,7 @@ class Project:
         """Return the project that stands in a folder already, as it is."""
         project = cls.__new__(cls)
         project.folder = folder
+        project._started = []
         return project
 
     def write(self, name: str, text: str | bytes) -> Path:
@@ -326,7 +328,7 @@ class Project:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a `scrapy` command."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "scrapy", *arguments],
             cwd=self.folder,
             env=self.environment(),
@@ -334,6 +336,15 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End what a test that failed left running, so that the next ones neither wait for it nor warn of it."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def crawl(self, *urls: str, options: tuple[str, ...] = (), timeout: float = 60) -> Crawl:
         """Run the ready-made spider over URLs."""
