@@ -74,6 +74,13 @@ def test_check_07_a_wal_log_that_somebody_has_open_is_refused_where_wal_is_not_s
         log.open(lock_timeout=0.1)
 
 
+@pytest.mark.parametrize(("statement", "expected"), [("journal_mode=wal", "wal"), ("synchronous=FULL", 3)])
+def test_check_08_a_setting_that_reads_back_otherwise_is_refused(statement, expected):
+    """SQLite says nothing when it does not do what a PRAGMA asks: in memory there is no write-ahead log."""
+    with pytest.raises(LogError, match="cannot be made durable"):
+        store_sqlite._pragma(sqlite3.connect(":memory:"), statement, expected, Path("x.db"))
+
+
 def test_wal_works_where_it_is_safe(log, monkeypatch):
     monkeypatch.setattr(store_sqlite, "wal_is_safe", lambda _: True)
     head = log.write()
