@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.package.layout import Manifest
 
+_NAMED: Final = 20  # as many as a line holds
 _LONGEST: Final = 1 << 16  # octets of a line of the sums
 
 
@@ -50,15 +51,17 @@ def check_files(folder: Path, manifest: Manifest, octets: bytes, findings: Findi
     _check_sums(folder, manifest, octets, findings)
 
 
-def check_strangers(folder: Path, manifest: Manifest, findings: Findings) -> list[str]:
-    """Find what is in the package and is not listed; return what stands beside its data. Documents apart."""
+def check_strangers(folder: Path, manifest: Manifest, findings: Findings) -> Iterator[str]:
+    """Find what is among the data and is not listed, documents apart; yield a note of what stands beside."""
     known = {part.path for part in manifest.files} | {layout.MANIFEST, layout.SUMS, *layout.DATA_FOLDERS}
-    beside = [name for name in _names(folder) if name not in known]
     for inside in sorted(layout.DATA_FOLDERS - {"documents"}):
         for name in _names(folder / inside):
             if f"{inside}/{name}" not in known:
                 findings.add(Problem.FILE_OUTSIDE, f"{inside}/{name} is no part of the package")
-    return beside
+    beside = [name for name in _names(folder) if name not in known]
+    if beside:
+        more = " …" if len(beside) > _NAMED else ""
+        yield f"no part of the package: {', '.join(beside[:_NAMED])}{more}"
 
 
 def _names(folder: Path) -> list[str]:

@@ -17,38 +17,65 @@ from crawler.decisionlog.package.opened import LONGEST_LINE, regular
 from crawler.decisionlog.package.pages import KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from io import BufferedReader
     from pathlib import Path
 
     from crawler.decisionlog.package.read import Openings, Records
 
 _ROWS: Final = 1000
 _OCTETS: Final = 1 << 26  # of the lines of a page, so that what unpacks to anything takes no more
+_ODDITIES: Final = (b"\\", b'" ', b'"\t', b'"\r')
+_decode: Final = json.JSONDecoder().raw_decode
+_NUMBERS: Final = {int, type(None)}
 _OPENING: Final = frozenset({"idx", "url", "parent_url", "salt"})
 _ODD: Final = frozenset({"url_octets", "parent_url_octets"})
 
 
 def lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a file of JSON lines, gzipped or not. Raises ValueError and OSError."""
-    for _, members in _lines(path):
-        yield members
+    for page in _pages(path):
+        yield from page
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the objects, each with the number of its octets."""
+def _pages(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """Yield the objects, some at a time."""
     with gzip.open(regular(path), "rb") if path.suffix == ".gz" else regular(path).open("rb") as file:
         try:
-            while octets := file.readline(LONGEST_LINE):
-                members = _object(octets)
-                if not isinstance(members, dict) or not octets.endswith(b"\n"):
-                    raise ValueError("a line is no JSON object, or has no end")
-                yield len(octets), members
+            while page := _read(file):
+                objects = list(map(_object, page))
+                if not _plain(b"".join(page), objects):
+                    for octets in page:
+                        json.loads(octets, object_pairs_hook=_members)
+                yield objects
         except (EOFError, zlib.error, RecursionError) as error:
             raise ValueError(f"it was cut off or changed: {error}") from error
 
 
-def _object(octets: bytes) -> object:
-    return json.loads(octets, object_pairs_hook=_members)
+def _read(file: gzip.GzipFile | BufferedReader) -> list[bytes]:
+    """Return the next lines."""
+    page: list[bytes] = []
+    room = _OCTETS
+    while len(page) < _ROWS and room > 0 and (octets := file.readline(LONGEST_LINE)):
+        page.append(octets)
+        room -= len(octets)
+    return page
+
+
+def _object(octets: bytes) -> dict[str, Any]:
+    text = octets.decode()
+    members, end = _decode(text)
+    if text[end:] != "\n" or not isinstance(members, dict):
+        raise ValueError("a line is no JSON object, or has no end")
+    return members
+
+
+def _plain(octets: bytes, objects: list[dict[str, Any]]) -> bool:
+    """Whether lines have, at a glance, as many members as came out of them: none was given twice.
+
+    Without a backslash, a quote and a colon are the end of a name, or a text that begins with a colon.
+    """
+    return octets.count(b'":') == sum(map(len, objects)) and not any(odd in octets for odd in _ODDITIES)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -58,26 +85,22 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _pages(path: Path) -> Iterator[list[dict[str, Any]]]:
-    """Yield the objects, some at a time."""
-    page: list[dict[str, Any]] = []
-    octets = 0
-    for size, members in _lines(path):
-        page.append(members)
-        octets += size
-        if len(page) == _ROWS or octets > _OCTETS:
-            yield page
-            page, octets = [], 0
-    if page:
-        yield page
+def _octets(values: list[str | None]) -> list[bytes | None]:
+    return [None if value is None else value.encode() for value in values]
 
 
-def _octets(value: str | None) -> bytes | None:
-    return None if value is None else value.encode()
+def _digests(values: list[str | None]) -> list[bytes | None]:
+    octets = [None if value is None else bytes.fromhex(value) for value in values]
+    given, read = (filter(None, values), filter(None, octets))
+    if b"".join(read).hex() != "".join(given):
+        raise ValueError("a digest is not in lower-case hex")
+    return octets
 
 
-def _digest(value: str | None) -> bytes | None:
-    return None if value is None else unhex(value)
+def _numbers(values: list[int | None]) -> list[int | None]:
+    if not set(map(type, values)) <= _NUMBERS:
+        raise ValueError("a number is none")
+    return values
 
 
 def unhex(value: str) -> bytes:
@@ -88,12 +111,6 @@ def unhex(value: str) -> bytes:
     return octets
 
 
-def _number(value: object) -> object:
-    if value is not None and type(value) is not int:
-        raise ValueError(f"{value!r} is no integer")
-    return value
-
-
 def records(path: Path) -> Iterator[Records]:
     """Yield the records as columns by name. Raises what `read.UNREADABLE` names."""
     for page in _pages(path):
@@ -101,27 +118,35 @@ def records(path: Path) -> Iterator[Records]:
             raise ValueError("a line has other members than a record")
         columns: dict[str, list[Any]] = {}
         for name in KEPT:
-            read = _octets if name in TEXTS else _digest if name in DIGESTS else _number
-            columns[name] = [read(row[name]) for row in page]
+            read: Callable[[list[Any]], list[Any]] = (
+                _octets if name in TEXTS else _digests if name in DIGESTS else _numbers
+            )
+            columns[name] = read([row[name] for row in page])
         yield columns
 
 
 def openings(path: Path) -> Iterator[Openings]:
     """Yield idx, URL, parent URL and salt as columns. Raises as `records` does."""
     for page in _pages(path):
-        if any(row.keys() - _ODD != _OPENING for row in page):
+        if any(len(row) != len(_OPENING) and row.keys() - _ODD != _OPENING for row in page):
             raise ValueError("a line has other members than URLs with their salt")
+        salts = [row["salt"] for row in page]
+        if None in salts:
+            raise ValueError("a salt is missing")
         yield {
-            "idx": [_number(row["idx"]) for row in page],
+            "idx": _numbers([row["idx"] for row in page]),
             "url": [_url(row, "url") for row in page],
             "parent_url": [_url(row, "parent_url") for row in page],
-            "salt": [unhex(row["salt"]) for row in page],
+            "salt": _digests(salts),
         }
 
 
 def _url(row: dict[str, Any], name: str) -> bytes | None:
-    odd, text = row.get(f"{name}_octets"), row[name]
-    return _octets(text) if odd is None else only_octets(text, unhex(odd))
+    text: str | None = row[name]
+    odd = row.get(f"{name}_octets") if len(row) != len(_OPENING) else None
+    if odd is not None:
+        return only_octets(text, unhex(odd))
+    return None if text is None else text.encode()
 
 
 def only_octets(text: object, octets: bytes) -> bytes:

@@ -81,7 +81,6 @@ def verify_package(
         findings.add(Problem.FILE_DAMAGED, f"{layout.MANIFEST} cannot be read: {error}")
     else:
         check_files(folder, manifest, octets, findings)
-        verification.check_strangers(manifest)
         verification.run(manifest, progress, known, trusted)
         if manifest.log_format != schema.FORMAT_1:
             verification.check_anchors(roots, witnesses)
@@ -110,6 +109,7 @@ class _Verification:
         trusted: Sequence[VerifierKey],
     ) -> None:
         """Verify registry, segments and documents."""
+        self._notes.extend(check_strangers(self._folder, manifest, self._findings))
         documents = PackageDocuments(self._folder, self._findings)
         try:
             check = DocumentCheck(documents, self._findings)
@@ -140,12 +140,6 @@ class _Verification:
                 )
         finally:
             documents.close()
-
-    def check_strangers(self, manifest: Manifest) -> None:
-        """Find files that the manifest does not list."""
-        if beside := check_strangers(self._folder, manifest, self._findings):
-            more = " …" if len(beside) > _NAMED else ""
-            self._notes.append(f"no part of the package: {', '.join(beside[:_NAMED])}{more}")
 
     def check_anchors(self, roots: Sequence[Certificate], witnesses: Sequence[VerifierKey]) -> None:
         """Check what others attested of the checkpoints in the package."""
