@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -583,6 +584,42 @@ def test_a_package_has_nothing_of_the_index(big, tmp_path):
         for secret in (key, *bodies):
             assert secret[:16] not in octets
             assert secret[:16].hex().encode() not in octets
+
+
+@pytest.mark.parametrize("named", [0, 100])
+def test_an_index_that_is_made_in_many_parts_answers_alike(big, monkeypatch, named):
+    for name, value in (("_NAMED", named), ("_SORTED_AT_ONCE", 200), ("_IN_BUCKET", 16), ("_PAGE", 97)):
+        monkeypatch.setattr(url_index, name, value)
+    write_big(big, "run-3", 600, repeated=40)
+    buckets = {row[:2]: row[3] for row in big.raw().execute("SELECT * FROM url_key WHERE segment_id = 3")}
+    assert buckets == {(3, BIG): 6 * (1_290 // 96), (3, OTHER): 2 * (FEWEST // 32)}
+    for url in (*ODD, OFTEN, ABSENT[0], f"http://{BIG}/5", f"http://{OTHER}/7"):
+        answer = ask(big, url)
+        assert answer.by_url_index == 3
+        assert same_but_for_the_way(answer, exhaustive(big, url))
+
+
+@given(
+    st.lists(
+        st.tuples(st.binary(max_size=2), st.integers(0, 2**32 - 1)), max_size=60, unique_by=lambda one: one[1]
+    ),
+    st.integers(1, 5_000),
+)
+def test_each_url_finds_its_own_places_and_others_only_where_digests_are_alike(records, count):
+    key = UrlKey(
+        segment=UUID(int=1), size=count, host=BIG, key=bytes(16), buckets=url_index.buckets_for(count)
+    )
+    host = url_index._Host(key, count)
+    own = {}
+    for url, idx in records:
+        digest = key.digest(url)
+        host.parts[digest * len(host.parts) >> 32].append(digest << 32 | idx)
+        own.setdefault(digest, set()).add(idx)
+    payloads = list(host.payloads())
+    assert len(payloads) == key.buckets
+    for digest in own:
+        alike = set().union(*(places for other, places in own.items() if key.same(digest, other)))
+        assert set(places_of(payloads[key.bucket(digest)], digest)) == alike
 
 
 @given(st.binary(max_size=80), st.integers(0, 2**32 - 1))
