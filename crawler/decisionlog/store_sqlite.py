@@ -165,7 +165,7 @@ def _prepare(connection: Connection, path: Path) -> bool:
     )  # before anything is written to a file that may belong to somebody else
     _pragma(raw, f"journal_mode={journal}", journal, path)
     _pragma(raw, "synchronous=FULL", 2, path)
-    # Inserting moves rows between pages too: where they were they would stay, and nothing that erases finds them.
+    # Inserting moves rows between pages: where they were they would stay, and nothing that erases finds them.
     _pragma(raw, "secure_delete=ON", 1, path)
     raw.execute("BEGIN IMMEDIATE")
     try:
