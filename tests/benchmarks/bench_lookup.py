@@ -2,7 +2,8 @@
 
 Run it with `python tests/benchmarks/bench_lookup.py [--folder DIR] [--decisions 10000000] [--strict]`; it needs about
 500 octets of disk a decision and builds the log first, in segments of a million (minutes). Asked are hot hosts,
-hosts of the long tail, hosts that are not there, registrable domains with all their subdomains, and single URLs.
+hosts of the long tail, hosts that are not there, registrable domains with all their subdomains, names that are not
+ASCII, and single URLs.
 Each question is one call of `lookup` on an open reader; beside its time stand that of the processor, and how many
 statements it took. `--segments 1 10 30` asks logs of one size that differ in the number of their segments instead.
 `--big-host 300000` asks for URLs of a host with so many records in one segment, and with a tenth of them, beside
@@ -20,6 +21,7 @@ import resource
 import sys
 import tempfile
 import time
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -42,7 +44,11 @@ LISTS = Document(kind="blocklist", body=b"lists")
 POLICY_SHA, LISTS_SHA = (sha256(each.body).hexdigest() for each in (POLICY, LISTS))
 
 
+@cache
 def host_named(number):
+    """Return a host; every tenth has a name that is not ASCII, as it stands in URLs."""
+    if number % 10 == 7:
+        return f"例え{number}.jp".encode("idna").decode()
     return f"{'www.' if number % 3 else 'news.'}site-{number}.example"
 
 
@@ -107,7 +113,10 @@ def questions(kind):
             case "seldom host":
                 yield tail
             case "domain":
-                yield host_named(hosts.draw()).partition(".")[2]
+                name = host_named(hosts.draw())
+                yield name.removeprefix("www.").removeprefix("news.")
+            case "not ASCII":
+                yield f"例え{chance.randrange(7, HOSTS, 10)}.jp"
             case "absent host":
                 yield f"absent-{chance.randrange(10**6)}.example"
             case "URL":
@@ -118,7 +127,7 @@ def measure(path):
     """Return p50 and p99 in ms, p99 of processor time in ms, and the most statements, by kind of question."""
     found = {}
     with LogReader.open(f"sqlite:///{path}") as reader:
-        for kind in ("hot host", "seldom host", "domain", "absent host", "URL"):
+        for kind in ("hot host", "seldom host", "domain", "not ASCII", "absent host", "URL"):
             times, used, answered = [], [], 0
             for text in questions(kind):
                 target = parse_target(text)
