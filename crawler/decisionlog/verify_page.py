@@ -146,8 +146,13 @@ def _see_commitments(page: PackedPage) -> None:
 
     Raises _OddError, or TypeError on what is no URL.
     """
-    beside = page.openings if len(page.openings) == len(page.rows) else _beside(page)
     derived = page.derived
+    alike = len(page.openings) == len(page.rows)
+    if derived and alike and None not in [row[6] for row in page.rows]:
+        if [row[0] for row in page.rows] != [row[0] for row in page.openings]:
+            raise _OddError
+        return
+    beside = page.openings if alike else _beside(page)
     for row, (idx, url, parent, salt) in zip(page.rows, beside, strict=True):
         url_commit, parent_commit = row[6], row[7]
         if idx != row[0] and (idx is not None or url_commit is not None or parent_commit is not None):
