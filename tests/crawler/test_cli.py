@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import shlex
 import subprocess
 import sys
 import types
@@ -201,3 +202,21 @@ def test_debug_may_stand_at_the_end_as_people_append_it(monkeypatch, capsys, tmp
     monkeypatch.chdir(tmp_path)
     assert cli.main(["log", "show", "--debug"]) == ExitCode.REFUSED
     assert "there is no log" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", sorted(point.name for point in importlib.metadata.entry_points(group=cli.GROUP))
+)
+def test_every_example_in_a_help_is_a_command_line_that_is_understood(name):
+    module = cli._load(name)
+    parser = cli._Parser(prog=f"sekisho {name}")
+    module.add_arguments(parser)
+    assert module.EXAMPLES
+    for example in module.EXAMPLES:
+        line = example.partition(" > ")[0].rpartition(" | ")[2]
+        first, command, *words = shlex.split(line, comments=True)
+        assert (first, command) == ("sekisho", name), example
+        try:
+            parser.parse_args([word for word in words if word != "--debug"])
+        except SystemExit:
+            pytest.fail(example)

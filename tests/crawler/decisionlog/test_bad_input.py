@@ -290,3 +290,45 @@ def test_a_command_works_without_standard_output_or_error(log, closed):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+ACTS = {
+    "rotate": ("log", "key", "rotate", "--new-key-file", "{folder}/new.key", "--why", "test"),
+    "erase": ("log", "erase", "http://a.example/page/1", "--basis", "request", *ACTOR, "--yes"),
+    "hold": ("hold", "add", "--scope", "all", "--reason", "r", "--authority", "a", *ACTOR, "--name", "H"),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("moment", ["store.begin", "store.commit", "custody.CheckpointFile.publish"])
+def test_an_act_that_is_interrupted_is_done_or_not_and_can_be_done_again(
+    log, act, moment, monkeypatch, capsys
+):
+    log.write()
+    words = [word.format(folder=log.path.parent) for word in (*ACTS[act], "--log", log.url)]
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"crawler.decisionlog.{moment}", interrupt)
+        assert main([*words]) == 130
+    with log.reader() as reader:
+        assert verify_log(reader).findings == ()
+    done = moment.endswith("publish")
+    if done and act == "rotate":
+        assert "this log is signed with" in refused(capsys, *words), (
+            "it is done: the old key signs nothing more"
+        )
+        monkeypatch.setenv("SEKISHO_LOG_KEY_FILE", str(log.path.parent / "new.key"))
+    elif done:
+        capsys.readouterr()
+        assert main([*words]) == ExitCode.USAGE, "there is nothing left to do"
+        assert {"erase": "no record", "hold": "there is a hold"}[act] in capsys.readouterr().err
+    else:
+        assert main([*words]) == 0
+        if act == "rotate":
+            monkeypatch.setenv("SEKISHO_LOG_KEY_FILE", str(log.path.parent / "new.key"))
+    log.write(run_id="after")
+    with log.reader() as reader:
+        assert verify_log(reader).findings == ()
