@@ -2,6 +2,9 @@
 
 A fetch decision is awaited until it is durable; everything else is handed to the writer and must reach the
 disk in order, or the crawl stops (`AsyncLog.append` raises as soon as the writer has failed).
+
+The files of sites that verdicts quote are kept here for as long as they may be quoted, and go with every
+record that quotes them: beside a crawl somebody may erase one from the log, or prune the run that stored it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from blocklists.domain import registrable_domain
 from crawler.decisionlog.record import Document, Entry
+from crawler.decisionlog.rows import digested
 from crawler.errors import SetupError
+from crawler.remembered import Remembered
 from policies.basis import encode_basis
 from policies.vocabulary import Action, Assessment, Reason, Stage
 
@@ -23,12 +28,16 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.aio import AsyncLog
     from crawler.decisionlog.record import Receipt
+    from crawler.decisionlog.rows import Digested
     from crawler.decisionlog.stored import StoredRecord
     from crawler.visit import Visit
     from policies.facts import RequestFacts
     from policies.vocabulary import RequestKind, Verdict
 
 REMEMBERED_BASES = 4_096
+REMEMBERED_FILES = 30_000
+REMEMBERED_OCTETS = 128 * 1024 * 1024
+"""As many as `site_files.py` and `rights_files.py` together, whose octets these mostly are."""
 
 
 class _About(TypedDict):
@@ -48,12 +57,14 @@ class _About(TypedDict):
 class _Basis:
     """Verdicts, kept alive so that their identities stay true, and what every record of them needs."""
 
-    __slots__ = ("encoded", "verdicts", "waived")
+    __slots__ = ("encoded", "quoted", "verdicts", "waived")
 
     def __init__(self, verdicts: tuple[Verdict, ...]) -> None:
         self.verdicts = verdicts
         self.encoded = encode_basis(Assessment(verdicts=verdicts))
         self.waived = any(verdict.reason is Reason.WAIVER_USED for verdict in verdicts)
+        digests = (evidence.sha256 for verdict in verdicts for evidence in verdict.evidence)
+        self.quoted = tuple(dict.fromkeys(filter(None, digests)))
 
 
 class Recorder:
@@ -69,6 +80,11 @@ class Recorder:
         self._policy = policy_sha256
         self.lists = blocklist_sha256
         self._bases: OrderedDict[tuple[int, ...], _Basis] = OrderedDict()
+        self._files: Remembered[str, Digested] = Remembered(
+            most=REMEMBERED_FILES,
+            most_octets=REMEMBERED_OCTETS,
+            octets_of=lambda file: len(file[1].body),
+        )
 
     def _basis(self, verdicts: Sequence[Verdict]) -> _Basis:
         """Return what verdicts come to; rules return the same objects again, so identity is the cache key."""
@@ -78,6 +94,16 @@ class Recorder:
             found = self._bases[key] = _Basis(tuple(verdicts))
             if len(self._bases) > REMEMBERED_BASES:
                 self._bases.popitem(last=False)
+        return found
+
+    def _quoted(self, basis: _Basis) -> list[Digested]:
+        """Return the files of sites that verdicts quote. Pages are named too, and not kept."""
+        found = []
+        for digest in basis.quoted:
+            file = self._files.get(digest)
+            if file is not None:
+                self._files.use(digest)
+                found.append(file)
         return found
 
     def _request_entry(
@@ -121,22 +147,23 @@ class Recorder:
             attempt=visit.attempt,
             lists=visit.lists,
         )
-        return await self._log.append_durable(entry)
+        return await self._log.append_durable(entry, self._quoted(basis))
 
     def refusal(
         self, facts: RequestFacts, verdicts: Sequence[Verdict], attempt: int = 0, *, lists: str = ""
     ) -> None:
         """Record a decision not to fetch; the last verdict decides."""
-        deciding = verdicts[-1]
+        deciding, basis = verdicts[-1], self._basis(verdicts)
         self._log.append(
             self._request_entry(
                 facts,
-                self._basis(verdicts),
+                basis,
                 deciding.action.value,
                 deciding.reason.value,
                 attempt=attempt,
                 lists=lists or self.lists,
-            )
+            ),
+            self._quoted(basis),
         )
 
     def received(self, visit: Visit, receipt: Receipt, response: Response) -> None:
@@ -190,21 +217,31 @@ class Recorder:
         if visit.receipt is None:
             raise SetupError(f"a response for {visit.facts.url} came without a recorded decision")
         kept = deciding.action is Action.KEEP
-        body = response.body
+        body, basis = response.body, self._basis(verdicts)
+        documents = self._quoted(basis)
+        if document is not None:
+            documents.append(self._file(visit.facts.kind.value, document, response.status))
         self._log.append(
             Entry(
                 stage=Stage.RESPONSE,
                 verdict=deciding.action.value,
                 reason=deciding.reason.value,
                 **self._about(visit, visit.receipt),
-                basis=self._basis(verdicts).encoded,
+                basis=basis.encoded,
                 status=response.status,
                 size=len(body) if kept else 0,
                 body_sha256=visit.digest(body) if kept else None,
                 media_type=visit.declared_type(response),
             ),
-            () if document is None else (Document(kind=visit.facts.kind.value, body=document),),
+            documents,
         )
+
+    def _file(self, kind: str, octets: bytes, status: int) -> Digested:
+        """Return a file of a site as a document; one that may be quoted is remembered."""
+        file = digested(Document(kind=kind, body=octets))
+        if 200 <= status < 300:  # noqa: PLR2004 - nothing is read of any other answer
+            self._files.keep(file[0].hex(), file)
+        return file
 
     async def withdrawn(self, kept: StoredRecord, verdicts: Sequence[Verdict]) -> Receipt:
         """Record that what an earlier run kept is withdrawn; return when it is durable.
@@ -212,6 +249,7 @@ class Recorder:
         The record carries the digest of the body that was kept; which record kept it is in the basis, because
         an index alone means nothing in another segment.
         """
+        basis = self._basis(verdicts)
         return await self._log.append_durable(
             Entry(
                 stage=Stage.RESPONSE,
@@ -225,12 +263,13 @@ class Recorder:
                 url=kept.url,
                 host=kept.host,
                 domain=kept.domain,
-                basis=self._basis(verdicts).encoded,
+                basis=basis.encoded,
                 status=kept.status,
                 size=0,
                 body_sha256=kept.body_sha256,
                 media_type=kept.media_type,
-            )
+            ),
+            self._quoted(basis),
         )
 
     def _about(self, visit: Visit, receipt: Receipt) -> _About:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.custody import Custody
     from crawler.decisionlog.errors import LogError
     from crawler.decisionlog.record import Document, Entry, Receipt
+    from crawler.decisionlog.rows import Digested
 
 
 def _resolve(tickets: list[Ticket]) -> None:
@@ -90,7 +91,7 @@ class AsyncLog:
         """The writer below."""
         return self._writer
 
-    async def append_durable(self, entry: Entry, documents: Sequence[Document] = ()) -> Receipt:
+    async def append_durable(self, entry: Entry, documents: Sequence[Document | Digested] = ()) -> Receipt:
         """Record an entry and return when it is durable. Raises LogError; then nothing may be fetched."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -98,7 +99,7 @@ class AsyncLog:
         self._writer.append(entry, documents, wait=True, owner=future)
         return await future
 
-    def append(self, entry: Entry, documents: Sequence[Document] = ()) -> Ticket:
+    def append(self, entry: Entry, documents: Sequence[Document | Digested] = ()) -> Ticket:
         """Record an entry without waiting. Raises LogError at once when the writer is poisoned."""
         return self._writer.append(entry, documents)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.record import Entry
 
 Value = int | str | bytes | None
+Digested = tuple[bytes, Document]  # a document with its SHA-256: what `digested` returns
 
 _SALT_POOL: Final = encoding.SALT_SIZE * 256
 _HEX_SIZE: Final = 2 * encoding.DIGEST_SIZE
@@ -58,7 +59,7 @@ class Pending:
         self.documents: tuple[tuple[bytes, Document], ...] = ()
 
 
-def digested(document: Document) -> tuple[bytes, Document]:
+def digested(document: Document) -> Digested:
     """Return a document with its SHA-256."""
     return sha256(document.body).digest(), document
 

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from crawler.decisionlog.registry_state import Told
     from crawler.decisionlog.session import Session
 
+_ATTEMPTS: Final = 4
+_NEWEST_REMOVAL: Final = (
+    "SELECT max(idx) FROM registry WHERE kind IN ('erase', 'erase_document', 'prune_intent', 'prune_done')"
+)
 _OWNED: Final = ("record", "opening", "head")
 
 
@@ -149,20 +153,37 @@ def verify_log(
     `known` are checkpoints that were kept outside, beside the one that the log's writers keep themselves.
     `trusted` are keys of which one must have signed; `roots` and `witnesses` are those against which
     timestamps and cosignatures in the log are checked. With `url_index` the indexes of URLs are compared with
-    the records. Damage that keeps the database itself from reading on becomes a finding too. Raises LogError
-    when the log cannot be opened or stays locked.
+    the records. Damage that keeps the database itself from reading on becomes a finding too. When something
+    was lawfully removed in the meantime, and is missing, the log is verified again. Raises LogError when the
+    log cannot be opened or stays locked.
     """
     known = (*known, *checkpoints_beside(reader))
+    for _ in range(_ATTEMPTS):
+        verification = _verify(reader, progress, (known, trusted), (roots, witnesses), url_index=url_index)
+        if not verification.overtaken:
+            break
+    return verification.report()
+
+
+def _verify(
+    reader: LogReader,
+    progress: Callable[[int], None] | None,
+    signed: tuple[Sequence[KnownCheckpoint], Sequence[VerifierKey]],
+    attested: tuple[Sequence[Certificate], Sequence[VerifierKey]],
+    *,
+    url_index: bool,
+) -> _Verification:
     findings = Findings()
     # A connection of its own, which returns texts as their UTF-8: no decoding, and no failing on broken text.
     connection = store.open_for_reading(reader.path)
     raw = store.octets(connection)
     verification = _Verification(reader, raw, findings)
     try:
-        verification.run(progress, known, trusted)
-        verification.check_anchors(roots, witnesses)
+        verification.run(progress, *signed)
+        verification.check_anchors(*attested)
         if url_index:
             verification.check_url_indexes()
+        verification.see_whether_overtaken()
     except store.errors() as error:
         explained = store.explain(error, reader.path, "read")
         if not isinstance(explained, IntegrityError):
@@ -170,7 +191,7 @@ def verify_log(
         findings.add(Problem.FILE_DAMAGED, str(explained))
     finally:
         connection.close()
-    return verification.report()
+    return verification
 
 
 def checkpoints_beside(reader: LogReader) -> list[KnownCheckpoint]:
@@ -197,6 +218,13 @@ class _Verification:
         self._unverifiable: list[str] = []
         self._state = RegistryState()
         self._attested = Checked()
+        self.overtaken = False
+
+    def see_whether_overtaken(self) -> None:
+        """If anything was found, see whether something was lawfully removed since the registry was read."""
+        if self._findings.total and self._state.size:
+            (newest,) = self._raw.execute(_NEWEST_REMOVAL).fetchone()
+            self.overtaken = newest is not None and newest >= self._state.size
 
     def run(
         self,

@@ -20,7 +20,7 @@ from crawler.decisionlog import encoding, store
 from crawler.decisionlog.batch import SegmentHead, SegmentStore
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.record import Document, Entry, Receipt
-from crawler.decisionlog.rows import Pending, RowMaker, digested
+from crawler.decisionlog.rows import Digested, Pending, RowMaker, digested
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,9 +164,17 @@ class LogWriter:
         return self._next_idx
 
     def append(
-        self, entry: Entry, documents: Sequence[Document] = (), *, wait: bool = False, owner: object = None
+        self,
+        entry: Entry,
+        documents: Sequence[Document | Digested] = (),
+        *,
+        wait: bool = False,
+        owner: object = None,
     ) -> Ticket:
         """Queue an entry with the documents that it refers to, and return its ticket at once.
+
+        A document is stored once. What is handed over again and again is given as `digested` returns it: if
+        somebody removed it from the log since, it is stored again.
 
         Blocks only while the queue is full. Raises LogError when the writer is poisoned or closed, or the
         queue stays full for too long; ValueError when the entry cannot be a record (a digest that is none, a
@@ -178,7 +186,9 @@ class LogWriter:
                 self._await_room()
             self._rows.fill(ticket, entry, self._next_idx)
             if documents:
-                ticket.documents += tuple(digested(document) for document in documents)
+                ticket.documents += tuple(
+                    one if isinstance(one, tuple) else digested(one) for one in documents
+                )
             self._next_idx += 1
             self._queue.append(ticket)
             if wait:
