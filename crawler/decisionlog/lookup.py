@@ -19,14 +19,7 @@ from blocklists.host import canonical_host
 from crawler.decisionlog import schema
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.lookup_url import UrlQuestion
-from crawler.decisionlog.registry import (
-    Pruned,
-    PruneIntended,
-    SegmentAdopted,
-    SegmentOpened,
-    SegmentSealed,
-    decode,
-)
+from crawler.decisionlog.registry import Pruned, PruneIntended, SegmentAdopted, SegmentSealed, decode
 from crawler.decisionlog.rollup import HostSum, host_key, host_of, parsed_sum, sums
 
 if TYPE_CHECKING:
@@ -58,7 +51,7 @@ _SEGMENTS_ENDED: Final = (
     select(_LEAF.segment_id, _LEAF.body)
     .where(
         _LEAF.segment_id.in_(_NUMBERS),
-        _LEAF.kind.in_((SegmentOpened.KIND, SegmentSealed.KIND, PruneIntended.KIND, Pruned.KIND)),
+        _LEAF.kind.in_((SegmentSealed.KIND, PruneIntended.KIND, Pruned.KIND)),
     )
     .order_by(_LEAF.idx)
 )
@@ -186,14 +179,13 @@ def lookup(reader: LogReader, target: Target, *, exhaustive: bool = False) -> An
 
 @dataclass(slots=True, kw_only=True)
 class Held:
-    """A segment that holds what is looked for; `leaves` are the entries of its opening and of its seal."""
+    """A segment that holds what is looked for."""
 
     uuid: str
     run: str
     agent: str
     state: str
     size: int | None
-    leaves: tuple[int, int] | None = None
     pruning: Pruning | None = None
 
 
@@ -213,14 +205,10 @@ def _segments(reader: LogReader, numbers: Collection[int], *, with_ends: bool) -
 
 
 def _end(segment: Held, leaf: Leaf) -> None:
-    """Take in a leaf about the begin or the end of a segment."""
+    """Take in a leaf about the end of a segment."""
     match leaf.event:
-        case SegmentOpened():
-            segment.leaves = (leaf.idx, leaf.idx)
         case SegmentSealed(how=how):
             segment.state = how
-            if segment.leaves is not None:
-                segment.leaves = (segment.leaves[0], leaf.idx)
         case PruneIntended(rule=rule):
             segment.pruning = Pruning(ts_us=leaf.ts_us, rule=rule, done=False)
         case Pruned() if segment.pruning is not None:

@@ -18,6 +18,7 @@ from sqlalchemy import BindParameter, bindparam, select
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.record_query import url_text
+from crawler.decisionlog.registry import SegmentOpened, SegmentSealed
 from crawler.decisionlog.rollup import COUNTED, host_key, unpack_places
 from crawler.decisionlog.signers import Signers
 from crawler.decisionlog.url_index import FEWEST, UrlKey, places_of, signed_payload
@@ -35,11 +36,15 @@ if TYPE_CHECKING:
 
 _PLACES: Final = 500  # records read at a time, by their places
 _SEGMENTS: Final = 10_000  # segments asked for at a time
+_RECORDS_EACH: Final = 8  # of a decision, with its outcomes: where there are more, all records are read
 
 _NUMBERS: Final[BindParameter[Any]] = bindparam("numbers", expanding=True)
-_POSTING, _KEY = schema.posting.c, schema.url_key.c
+_POSTING, _KEY, _LEAF = schema.posting.c, schema.url_key.c, schema.registry.c
 _POSTINGS: Final = select(_POSTING.segment_id, _POSTING.places).where(
     _POSTING.host_key == bindparam("host_key"), _POSTING.segment_id.in_(_NUMBERS)
+)
+_ENDS: Final = select(_LEAF.segment_id, _LEAF.kind, _LEAF.idx).where(
+    _LEAF.segment_id.in_(_NUMBERS), _LEAF.kind.in_((SegmentOpened.KIND, SegmentSealed.KIND))
 )
 _KEYS: Final = select(schema.url_key).where(_KEY.host == bindparam("host"), _KEY.segment_id.in_(_NUMBERS))
 
@@ -108,10 +113,13 @@ class UrlQuestion:
         done: dict[int, tuple[UrlKey, int]] = {}
         places: list[tuple[int, int]] = []
         signers = Signers.of(self._reader) if asked else Signers(())
+        leaves = self._leaves([number for number, _ in asked])
         for part in _parts(list(asked)):
             for row in self._reader.buckets_at(part, self._host):
                 key, digest = asked[row.segment_id, row.bucket]
-                payload = self._payload(row, key, signers)
+                payload = signed_payload(key, row.bucket, row.body, signers, leaves.get(row.segment_id))
+                if payload is None:
+                    raise self._changed(row.segment_id, "its signature is not that of the log")
                 try:
                     places += ((row.segment_id, idx) for idx in places_of(payload, digest))
                 except ValueError as error:
@@ -123,12 +131,7 @@ class UrlQuestion:
 
     def _url_keys(self) -> dict[int, UrlKey]:
         """Return the keys of the host's indexes of URLs by segment."""
-        wanted = []
-        for number, one in self._answers.items():
-            segment, found = self._segments[number], one.found
-            ended = segment.leaves is not None and segment.state in {"sealed", "recovered"}
-            if ended and segment.pruning is None and found.last_idx - found.first_idx + 1 >= FEWEST:
-                wanted.append(number)
+        wanted = [number for number in self._answers if self._may_have_keys(number)]
         keys: dict[int, UrlKey] = {}
         if not wanted or not self._reader.has_url_index():
             return keys
@@ -145,12 +148,24 @@ class UrlQuestion:
                 )
         return keys
 
-    def _payload(self, row: Row[Any], key: UrlKey, signers: Signers) -> bytes:
-        """Return what a bucket holds, once a key has signed it that could when the segment was written."""
-        payload = signed_payload(key, row.bucket, row.body, signers, self._segments[row.segment_id].leaves)
-        if payload is None:
-            raise self._changed(row.segment_id, "its signature is not that of the log")
-        return payload
+    def _may_have_keys(self, number: int) -> bool:
+        """Whether to ask for an index of URLs: hosts with few decisions are not asked for in vain."""
+        segment, found = self._segments[number], self._answers[number].found
+        return (
+            segment.state in {"sealed", "recovered"}
+            and segment.pruning is None
+            and found.last_idx - found.first_idx + 1 >= FEWEST
+            and sum(getattr(found, name) for name in COUNTED.values()) >= FEWEST // _RECORDS_EACH
+        )
+
+    def _leaves(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Return the entries of the openings and of the seals of segments, as far as both are there."""
+        found: dict[int, dict[str, int]] = {}
+        for start in range(0, len(numbers), _SEGMENTS):
+            for row in self._reader.rows(_ENDS, {"numbers": numbers[start : start + _SEGMENTS]}):
+                found.setdefault(row.segment_id, {})[row.kind] = row.idx
+        ends = (SegmentOpened.KIND, SegmentSealed.KIND)
+        return {number: (at[ends[0]], at[ends[1]]) for number, at in found.items() if at.keys() >= set(ends)}
 
     def _read_places(self, places: list[tuple[int, int]], about: Mapping[int, tuple[UrlKey, int]]) -> None:
         """Look at records that the index names, and see that each is what the index says."""
