@@ -1,5 +1,8 @@
 """How many decisions a second the log makes durable, how long each waits, and how fast a log is verified.
 
+Verifying is measured as users do it, by `sekisho log verify` in processes of their own, of which the processor
+time counts (one core), and beside it inside this process, which holds much else by then.
+
 Run it with `python tests/benchmarks/bench_log.py [--folder DIR] [--seconds 3] [--strict]`; the folder (here unless
 given) must be on the disk that is meant. `--engine postgresql --writers 8` runs as many writing processes with
 64 waiters each on one PostgreSQL of the test extra, with its data in that folder. Closed loop: each of 64 coroutines awaits the durability of one decision
@@ -13,7 +16,10 @@ import argparse
 import asyncio
 import multiprocessing
 import os
+import resource
 import sqlite3
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,7 +40,7 @@ WAITERS = (1, 16, 64, 256)
 GATED = 64
 DURABLE_GATE = 15_000
 POSTGRES_GATE = 40_000
-VERIFY_GATE = 100_000
+VERIFY_GATE = 150_000  # a second of one core, without the start of the command
 RECORDS = 200_000
 
 POLICY = Document(kind="policy", body=b"policy")
@@ -160,6 +166,34 @@ def verified(url):
     return best
 
 
+def processor_time_of_command(url):
+    """Return the seconds of CPU that `sekisho log verify` takes for a log, from the start of its process."""
+    start = "import sys; from crawler.cli import main; sys.exit(main())"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-c", start, "log", "verify", "--log", url], check=True, stdout=subprocess.DEVNULL
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def verified_by_command(folder, url, runs=5):
+    """Return records a second of CPU without the start of the command: best, median; then with it; and its seconds.
+
+    The start is what the command takes for a log of one record.
+    """
+    small = f"sqlite:///{folder / 'small.db'}"
+    writer = LogWriter.open(small, run_id="bench", agent="ExampleBot", clock=SystemClock())
+    writer.append(decision(0), (POLICY, LISTS))
+    writer.close(seal=True)
+    start = min(processor_time_of_command(small) for _ in range(runs))
+    times = [processor_time_of_command(url) for _ in range(runs)]
+    with LogReader.open(url) as reader:
+        records = sum(info.size for info in reader.segments())
+    alone = [records / (each - start) for each in times]
+    return max(alone), statistics.median(alone), records / min(times), start
+
+
 def one_of_many(number, place, seconds, together, answers):
     """Write as one of several processes, all at the same time."""
     folder, url = place
@@ -265,14 +299,20 @@ def main():
             median, slow = percentile(waits, 0.5), percentile(waits, 0.99)
             print(f"{waiters:>7} {rate:>12,.0f} {median:>12.2f} {slow:>12.2f} {cpu:>12.1f}")
         url, octets = write_log(folder)
+        best, median, whole, start = verified_by_command(folder, url)
         wall, cpu = verified(url)
         print(
-            f"\nverify: {wall:,.0f} records/s ({cpu:,.0f} a second of CPU), {octets:.0f} octets a record in the log"
+            f"\nsekisho log verify: {best:,.0f} records a second of CPU (median {median:,.0f}) besides its start,"
+            f" which takes {start:.2f} s; {whole:,.0f} with it for a log of {RECORDS:,}"
+        )
+        print(
+            f"in this process, which holds much else: {cpu:,.0f} a second of CPU, {wall:,.0f} by the wall clock;"
+            f" {octets:.0f} octets a record in the log"
         )
         print(f"sync of 4 KiB afterwards: {sync_time(folder):.2f} ms (median)")
-    met = durable[GATED] >= DURABLE_GATE and wall >= VERIFY_GATE
+    met = durable[GATED] >= DURABLE_GATE and best >= VERIFY_GATE
     print(
-        f"gates: {DURABLE_GATE:,} durable decisions/s with {GATED} waiters, {VERIFY_GATE:,} verified records/s:"
+        f"gates: {DURABLE_GATE:,} durable decisions/s with {GATED} waiters, {VERIFY_GATE:,} verified records/s of a core:"
         f" {'met' if met else 'missed'}"
     )
     return 1 if arguments.strict and not met else 0
