@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from crawler.decisionlog.package.read import Openings, Records
 
-_ROWS: Final = 1000
+_ROWS: Final = 4000  # each batch costs pyarrow as much as a hundred rows
 _SALT: Final = 16
 _OPENING: Final = ("idx", "url", "parent_url", "salt", "url_octets", "parent_url_octets")
 _COMMITS: Final = ("url_commit", "parent_commit")
