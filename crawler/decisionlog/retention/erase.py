@@ -14,6 +14,7 @@ evidence it stores again (`document_store`): what cannot be shown must not be fe
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 _PAGE: Final = 500
 _O: Final = schema.opening.c
 _DIGESTS: Final = 500
+_SCHEME: Final = "://"
+#: A URL goes on unless what follows ends it: punctuation before no character of a URL, or before another URL.
+#: Quotes and closing brackets end it, though they may stand in one: in doubt a document is erased.
+_GOES_ON: Final = re.compile(rb"(?![,;]https?://)[.,;:!?]*[A-Za-z0-9\-_~/@$&(\[*+=%]")
 _SEARCHES: Final = 5  # a run that decides on the URL again and again would be searched for ever
 
 
@@ -83,8 +88,11 @@ def find(connection: Connection, url: str) -> Found:
     )
     places = tuple(Place(number=row.segment_id, segment=names[row.segment_id], idx=row.idx) for row in rows)
     segments = {place.segment for place in places}
+    named = octets and (places or _SCHEME in url)  # what is no URL stands in every document
     return Found(
-        places=places, exports=_exports(connection, segments), documents=_mentioned(connection, octets)
+        places=places,
+        exports=_exports(connection, segments),
+        documents=_mentioned(connection, octets) if named else (),
     )
 
 
@@ -124,9 +132,22 @@ def _mentioned(connection: Connection, octets: bytes) -> tuple[str, ...]:
                 body = unpack_body(row.codec, row.size, row.body)
             except ValueError:
                 continue  # `sekisho log verify` tells of it
-            if octets in body:
+            if _stands_in(octets, body):
                 found.append(row.sha256.hex())
     return tuple(found)
+
+
+def _stands_in(octets: bytes, body: bytes) -> bool:
+    """Whether a URL stands in a document, and not only as the beginning of another one.
+
+    It may be a part of another one in its query. A fragment, and what ends a sentence, are none of it.
+    """
+    start = body.find(octets)
+    while start >= 0:
+        if not _GOES_ON.match(body, start + len(octets)):
+            return True
+        start = body.find(octets, start + 1)
+    return False
 
 
 def erase_everywhere(actor: Actor, url: str, *, basis: str, who: str, now_us: Callable[[], int]) -> Found:
