@@ -1,7 +1,8 @@
 """Reads the records and URLs of a Parquet package back as columns, for the checks of a log.
 
 Values come as Python objects: texts and digests as octets. A file that is no whole Parquet file, or has other
-columns than `parquet` writes, raises ValueError: the caller makes a finding of it.
+columns than `parquet` writes, raises ValueError: the caller makes a finding of it. One that takes more
+memory than there is raises PackageError.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.package.arrow import load_pyarrow
 from crawler.decisionlog.package.jsonl import DIGESTS, TEXTS
+from crawler.decisionlog.package.layout import PackageError
 from crawler.decisionlog.package.opened import regular
 from crawler.decisionlog.package.pages import KEPT, PLAIN
+from crawler.decisionlog.package.parquet_bounds import FileBounds
 from crawler.decisionlog.package.read_jsonl import only_octets
 
 if TYPE_CHECKING:
@@ -38,9 +41,19 @@ def _batches(path: Path, names: Sequence[str]) -> Iterator[Any]:
                 expected = _type(pa, name)
                 if found.field(name).type != expected:
                     raise ValueError(f"its column {name} is no {expected}")
-            for batch in file.iter_batches(batch_size=_ROWS, use_threads=False):
-                batch.validate(full=True)  # such as texts that are no Unicode, at which another reader stops
-                yield batch
+            bounds = FileBounds(names)
+            for number in range(file.num_row_groups):
+                for batch in file.iter_batches(batch_size=_ROWS, row_groups=[number], use_threads=False):
+                    batch.validate(full=True)  # such as texts that are no Unicode, where others stop reading
+                    bounds.take(batch)
+                    yield batch
+                bounds.end_group()
+        bounds.check(path)
+    except pa.ArrowMemoryError as error:  # few octets may unpack to any number: that alone proves no change
+        raise PackageError(
+            f"{path} cannot be read in the memory that there is: {error}; verify it where there is more,"
+            " or ask for the package with --format jsonl"
+        ) from error
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is no whole Parquet file: {error}") from error
 
