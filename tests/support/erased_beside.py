@@ -32,7 +32,7 @@ from crawler.decisionlog.retention import erase as erasing
 from crawler.decisionlog.retention import prune
 from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.retention.plan import State, plan
-from crawler.decisionlog.retention.prune import HeldError, finish
+from crawler.decisionlog.retention.prune import HeldError, finish, intend
 from crawler.decisionlog.rows import digested
 from crawler.decisionlog.verify import verify_log
 from policies.basis import encode_basis
@@ -337,6 +337,20 @@ def two_prune_at_once(log, url, monkeypatch):
     assert there(log, CUT.body) == [True]
     decide(writer, basis=basis_on(CUT)).result(30)
     closed(log, writer)
+
+
+def two_announce_at_once(log, url):
+    """Both found that a run is due: it is announced once, and either removes it."""
+    due_run(log)
+    with Actor(url, pruning=True) as actor:
+        item = next(one for one in plan(actor.connection, SCHEDULE, now_us=YEARS_LATER) if one.run == "due")
+        for _ in range(2):
+            intend(actor, item, who="tests", manifest=None, now_us=YEARS_LATER)
+        assert [finish(actor, item, now_us=YEARS_LATER) for _ in range(2)] == [2, 0]
+    with log.reader() as reader:
+        kinds = [leaf.event.KIND for leaf in reader.leaves()]
+    assert (kinds.count("prune_intent"), kinds.count("prune_done")) == (1, 1)
+    assert findings(log) == ()
 
 
 def a_segment_is_sealed_while_it_is_erased(log, url, monkeypatch):

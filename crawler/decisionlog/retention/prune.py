@@ -38,13 +38,19 @@ class HeldError(SekishoError):
 
 
 def intend(actor: Actor, item: Item, *, who: str, manifest: str | None, now_us: int) -> None:
-    """Announce, signed, that the records of a due segment will go. Raises HeldError, LogError."""
+    """Announce, signed, that the records of a due segment will go, unless somebody else just did.
+
+    Raises HeldError, LogError.
+    """
     if item.state is not State.DUE or item.series is None:
         raise ValueError(f"segment {item.segment} is not due: {item.state}")
     with actor.explained():
         documents = only_of(actor.connection, item.number)
         documents.catch_up()
     with actor.signed(now_us) as act:
+        same = schema.pruning.c.segment_id == item.number
+        if act.connection.execute(select(schema.pruning).where(same)).first() is not None:
+            return
         held = holding(act.connection, holds(act.connection), item.number)
         if held is not None:
             raise HeldError(

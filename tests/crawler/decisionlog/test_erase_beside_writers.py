@@ -48,6 +48,10 @@ def test_what_two_prune_at_once_is_pruned_once(log, monkeypatch):
     erased_beside.two_prune_at_once(log, log.url, monkeypatch)
 
 
+def test_what_two_announce_at_once_is_announced_once(log):
+    erased_beside.two_announce_at_once(log, log.url)
+
+
 def test_a_segment_is_sealed_while_a_url_of_it_is_erased(log, monkeypatch):
     erased_beside.a_segment_is_sealed_while_it_is_erased(log, log.url, monkeypatch)
 

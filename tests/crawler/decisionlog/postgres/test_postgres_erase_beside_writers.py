@@ -59,6 +59,10 @@ def test_what_two_prune_at_once_is_pruned_once(pg, url, monkeypatch):
     erased_beside.two_prune_at_once(pg, url, monkeypatch)
 
 
+def test_what_two_announce_at_once_is_announced_once(pg, url):
+    erased_beside.two_announce_at_once(pg, url)
+
+
 def test_a_segment_is_sealed_while_a_url_of_it_is_erased(pg, url, monkeypatch):
     erased_beside.a_segment_is_sealed_while_it_is_erased(pg, url, monkeypatch)
 
