@@ -129,7 +129,12 @@ def _pragma(raw: sqlite3.Connection, statement: str, expected: object, path: Pat
 
 def _check_format(raw: sqlite3.Connection, path: Path, *, writing: bool) -> bool:
     """Whether the database is a log of our format; False when it is empty."""
-    names = {name for (name,) in raw.execute("SELECT name FROM sqlite_master")}
+    try:
+        names = {name for (name,) in raw.execute("SELECT name FROM sqlite_master")}
+    except UnicodeDecodeError as error:  # where SQLite quotes what it cannot understand of a damaged schema
+        damage = sqlite3.DatabaseError("database disk image is malformed")
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage from error
     if not names:
         return False
     found = raw.execute("SELECT value FROM meta WHERE key = 'format'").fetchone() if "meta" in names else None

@@ -190,3 +190,15 @@ def test_a_document_that_says_to_unpack_to_anything_is_found_and_not_unpacked(lo
     tracemalloc.stop()
     assert problems(report) == {Problem.DOCUMENT_CHANGED}
     assert most < 20 << 20
+
+
+@pytest.mark.parametrize("text", [b"CREATE VIEW decisions", b"CREATE TABLE record", b"CREATE TRIGGER"])
+def test_a_damaged_schema_is_damage_and_no_traceback(log, text, capsys):
+    """SQLite quotes what it does not understand, and that was no Unicode."""
+    log.write()
+    octets = bytearray(log.path.read_bytes())
+    at = octets.index(text)
+    octets[at + 8 : at + 11] = b"\xff\xfe\xfd"
+    log.path.write_bytes(octets)
+    assert main(["log", "verify", "--log", log.url]) == ExitCode.TAMPERED
+    assert "the file is damaged" in capsys.readouterr().err
