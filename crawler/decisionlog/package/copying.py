@@ -51,10 +51,10 @@ class Road:
                     sink.take(part)
                     openings += part.opened
                     self.note(part)
+                sink.close()
             except BaseException:
                 sink.abandon()
                 raise
-            sink.close()
         return openings
 
     @contextmanager

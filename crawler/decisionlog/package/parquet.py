@@ -36,7 +36,12 @@ class ParquetSink:
         self._pool = ThreadPoolExecutor(1)
         self._running: list[Future[None]] = []
         self._records = self._writer(records, arrow.schema, _REPEATING, _COUNTING)
-        self._urls = None if urls is None else self._writer(urls, arrow.url_schema, (), ("idx",))
+        self._urls = None
+        try:
+            self._urls = None if urls is None else self._writer(urls, arrow.url_schema, (), ("idx",))
+        except BaseException:  # the first writer would write its end into a file that is closed by then
+            self.abandon()
+            raise
         self._chunks: list[Chunk] = []
         self._rows = 0
 
