@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,11 @@ from crawler.decisionlog import store
 from crawler.decisionlog.clock import SystemClock
 from crawler.decisionlog.export import rfc3339
 from crawler.decisionlog.location import DEFAULT, log_url
+from crawler.decisionlog.notes import parse_vkey
+from crawler.decisionlog.package.layout import MANIFEST, parse_manifest
 from crawler.decisionlog.package.verify import verify_package
+from crawler.decisionlog.reader import LogReader
+from crawler.decisionlog.registry import KeyAdded
 from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.retention.plan import Item, State, plan
 from crawler.decisionlog.retention.prune import finish, intend
@@ -26,6 +31,9 @@ from policies.console import OutputFormat, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from crawler.decisionlog.notes import VerifierKey
+    from crawler.decisionlog.package.layout import Manifest
 
 HELP = "how long the log is kept: schedule, what is due, and its removal"
 EXAMPLES = (
@@ -138,7 +146,7 @@ def _apply(arguments: argparse.Namespace, schedule: Schedule, output: OutputForm
     if not todo:
         print("sekisho: nothing is due", file=sys.stderr)
         return ExitCode.DONE
-    exported = _exported(arguments.export, todo)
+    exported = _exported(url, arguments.export, todo)
     if not arguments.yes:
         print("sekisho: nothing was removed; add --yes to remove what is listed", file=sys.stderr)
         return ExitCode.DONE
@@ -152,14 +160,19 @@ def _apply(arguments: argparse.Namespace, schedule: Schedule, output: OutputForm
     return ExitCode.DONE
 
 
-def _exported(folders: Sequence[str], todo: Sequence[Item]) -> dict[str, str]:
+def _exported(url: str, folders: Sequence[str], todo: Sequence[Item]) -> dict[str, str]:
     """Verify the packages, and return the manifest of each segment that one of them has whole.
 
-    Raises UsageError when a segment needs an export and none has it.
+    It must be of this log: the registry of another could say anything of what was erased. And it must have
+    the URLs, which are gone otherwise. Raises UsageError when a segment needs an export and none has it.
     """
     found: dict[str, str] = {}
     for name in folders:
-        report = verify_package(Path(name))
+        report = verify_package(Path(name), trusted=_first_key(url))
+        if not report.findings_total and not _manifest(Path(name)).urls:
+            raise UsageError(
+                f"the export {name} was made without URLs, which would be lost: make one with them"
+            )
         if report.findings_total:
             raise UsageError(f"the export {name} is not intact: run `sekisho log verify --export {name}`")
         for part in report.segments:
@@ -176,7 +189,16 @@ def _exported(folders: Sequence[str], todo: Sequence[Item]) -> dict[str, str]:
     return found
 
 
-def _manifest_digest(folder: Path) -> str:
-    from hashlib import sha256  # noqa: PLC0415 - only here
+def _first_key(url: str) -> list[VerifierKey]:
+    """Return the key that the log began with, which signed whatever was exported of it."""
+    with LogReader.open(url) as reader:
+        events = [leaf.event for leaf in reader.leaves({KeyAdded.KIND})]
+    return [parse_vkey(event.vkey) for event in events[:1] if isinstance(event, KeyAdded)]
 
-    return sha256((folder / "manifest.json").read_bytes()).hexdigest()
+
+def _manifest(folder: Path) -> Manifest:
+    return parse_manifest((folder / MANIFEST).read_bytes())
+
+
+def _manifest_digest(folder: Path) -> str:
+    return sha256((folder / MANIFEST).read_bytes()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,9 @@ def test_check_22_what_is_not_expired_cannot_be_pruned(kept, schedule):
     assert verify(kept).exit_code == ExitCode.DONE
 
 
-@pytest.mark.parametrize("table", ["url_key", "url_posting", "opening", "posting", "head", "record", "document"])
+@pytest.mark.parametrize(
+    "table", ["url_key", "url_posting", "opening", "posting", "head", "record", "document"]
+)
 def test_check_22_a_crash_between_intent_and_delete_resumes(kept, schedule, table, monkeypatch):
     monkeypatch.setattr(prune, "BATCH", 3)
     real = prune.delete
@@ -221,6 +224,50 @@ def test_a_damaged_export_does_not_count(kept, schedule, tmp_path, capsys):
         if path.is_file() and path.name not in {"manifest.json", "README.txt"}
     )
     target.write_bytes(target.read_bytes()[:-1])
+    words = ("retention", "apply", "--log", kept.url, "--schedule", str(schedule), *ACTOR, "--yes")
+    assert run(*words, "--export", str(package)) == ExitCode.USAGE
+    assert "not intact" in capsys.readouterr().err
+    assert verify(kept).exit_code == ExitCode.DONE
+
+
+@pytest.mark.parametrize("words", [["--without-urls"], ["--without-urls", "--format", "jsonl"]])
+def test_an_export_without_urls_is_none_for_what_is_removed(kept, schedule, tmp_path, words, capsys):
+    package = tmp_path / "package"
+    assert run("log", "export", "--log", kept.url, "--package", str(package), *words) == 0
+    words = ("retention", "apply", "--log", kept.url, "--schedule", str(schedule), *ACTOR, "--yes")
+    assert run(*words, "--export", str(package)) == ExitCode.USAGE
+    assert "without URLs" in capsys.readouterr().err
+    assert verify(kept).exit_code == ExitCode.DONE
+
+
+def test_an_export_of_another_log_with_the_same_records_is_none_for_what_is_removed(
+    kept, schedule, tmp_path, capsys
+):
+    """Its registry could say of every URL that it was erased, and be whole."""
+    copy = type(kept)(tmp_path / "copy")
+    copy.path.parent.mkdir()
+    kept_rows = sqlite3.connect(kept.path)
+    kept_rows.execute("VACUUM INTO ?", (str(copy.path),))
+    connection = copy.unguarded()
+    for table in (
+        "registry",
+        "checkpoint",
+        "anchor",
+        "rollup",
+        "posting",
+        "erasure",
+        "pruning",
+        "discarding",
+    ):
+        connection.execute(f"DROP TABLE {table}")
+    for table in ("url_key", "url_posting"):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    connection.execute("UPDATE meta SET value = 'sekisho.log/1' WHERE key = 'format'")
+    connection.close()
+    assert run("log", "migrate", "--log", copy.url, "--yes") == 0
+    package = tmp_path / "package"
+    words = ("--package", str(package), "--format", "jsonl")
+    assert run("log", "export", "--log", copy.url, *words) == 0, capsys.readouterr().err
     words = ("retention", "apply", "--log", kept.url, "--schedule", str(schedule), *ACTOR, "--yes")
     assert run(*words, "--export", str(package)) == ExitCode.USAGE
     assert "not intact" in capsys.readouterr().err
