@@ -121,7 +121,7 @@ class UrlQuestion:
                 if payload is None:
                     raise self._changed(row.segment_id, "its signature is not that of the log")
                 try:
-                    places += ((row.segment_id, idx) for idx in places_of(payload, digest))
+                    places += ((row.segment_id, idx) for idx in sorted(set(places_of(payload, digest))))
                 except ValueError as error:
                     raise self._changed(row.segment_id, str(error)) from error
                 done[row.segment_id] = key, digest

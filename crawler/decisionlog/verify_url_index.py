@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from crawler.decisionlog import schema, store
 from crawler.decisionlog.findings import Problem
-from crawler.decisionlog.registry import SegmentOpened, SegmentSealed
+from crawler.decisionlog.registry import Pruned, SegmentOpened, SegmentSealed
 from crawler.decisionlog.signers import Signers
 from crawler.decisionlog.url_index import FEWEST, KEY_SIZE, UrlKey, buckets_for, made_anew, signed_payload
 
@@ -42,7 +42,7 @@ def check_url_indexes(reader: LogReader, findings: Findings) -> str:
         for row in connection.execute(_sealed()).all():
             try:
                 count += check.segment(row)
-            except (ValueError, TypeError, AttributeError) as error:
+            except ValueError as error:
                 text = f"the indexes of URLs of segment number {row.id} cannot be compared: {error}"
                 findings.add(Problem.URL_INDEX_WRONG, text)
         check.strays()
@@ -54,7 +54,7 @@ def check_url_indexes(reader: LogReader, findings: Findings) -> str:
 def _sealed() -> Any:  # noqa: ANN401 - SQLAlchemy's type of a statement is longer than the statement
     return (
         select(_S.id, _S.uuid, _S.size)
-        .where(_S.sealed_us.is_not(None), _S.id.not_in(_PRUNED))
+        .where(_S.sealed_us.is_not(None), _S.size.is_not(None), _S.id.not_in(_PRUNED))
         .order_by(_S.id)
     )
 
@@ -81,10 +81,12 @@ class _Check:
                 key = UrlKey(segment=uuid, size=row.size, host=one.host, key=one.key, buckets=one.buckets)
                 keys[key] = records
             else:
-                self._wrong(uuid, one.host, "it has another key, or was made for another number of records")
+                self._wrong(
+                    row.id, uuid, one.host, "it has another key, or was made for another number of records"
+                )
         for key, payloads in made_anew(self._connection, row.id, row.size, keys):
             if payloads is None:
-                self._wrong(uuid, key.host, "a URL of that host is missing, and may stand in it")
+                self._wrong(row.id, uuid, key.host, "a URL of that host is missing, and may stand in it")
             else:
                 self._host(row.id, key, payloads, leaves)
         return len(stored)
@@ -96,28 +98,33 @@ class _Check:
         for bucket, payload in enumerate(payloads):
             body = self._connection.execute(own.where(_POSTING.bucket == bucket)).scalar()
             if body is None:
-                self._wrong(key.segment, key.host, f"its part {bucket} is gone")
+                self._wrong(number, key.segment, key.host, f"its part {bucket} is gone")
             elif signed_payload(key, bucket, body, self._signers, leaves) != payload:
                 self._wrong(
-                    key.segment, key.host, f"its part {bucket} is not what the records give, or not signed"
+                    number,
+                    key.segment,
+                    key.host,
+                    f"its part {bucket} is not what the records give, or not signed",
                 )
 
     def strays(self) -> None:
-        """Find parts of indexes that have no key, and indexes of segments that have no records."""
+        """Find parts of indexes that have no key, and indexes of segments that are pruned or not sealed."""
         held = schema.url_posting.outerjoin(
             schema.url_key, (_KEY.segment_id == _POSTING.segment_id) & (_KEY.host == _POSTING.host)
         )
-        parts = (
-            select(_POSTING.segment_id, _POSTING.host).select_from(held).where(_KEY.key.is_(None)).distinct()
-        )
-        pruning = select(_L.segment_id).where(_L.kind == "prune_done")
-        whole = select(_KEY.segment_id, _KEY.host).where(
-            _KEY.segment_id.not_in(select(_S.id).where(_S.sealed_us.is_not(None)))
-            | _KEY.segment_id.in_(pruning)
-        )
-        for row in (*self._connection.execute(parts), *self._connection.execute(whole)):
-            text = f"an index of URLs of {row.host} is left of segment number {row.segment_id}"
-            self._findings.add(Problem.URL_INDEX_WRONG, text)
+        gone = select(_L.segment_id).where(_L.kind == Pruned.KIND)
+        sealed = select(_S.id).where(_S.sealed_us.is_not(None))
+        for statement in (
+            select(_POSTING.segment_id, _POSTING.host)
+            .select_from(held)
+            .where(_KEY.key.is_(None), _POSTING.segment_id.not_in(_PRUNED) | _POSTING.segment_id.in_(gone)),
+            select(_KEY.segment_id, _KEY.host).where(
+                _KEY.segment_id.not_in(sealed) | _KEY.segment_id.in_(gone)
+            ),
+        ):
+            for row in self._connection.execute(statement.distinct()):
+                text = f"an index of URLs of {row.host} is left of segment number {row.segment_id}"
+                self._findings.add(Problem.URL_INDEX_WRONG, text)
 
     def _leaves(self, number: int) -> tuple[int, int] | None:
         """Return the entries of a segment's opening and of its seal."""
@@ -140,6 +147,8 @@ class _Check:
             if host is not None:
                 yield host, records
 
-    def _wrong(self, segment: UUID, host: str, what: str) -> None:
-        text = f"the index of URLs of {host}: {what}"
-        self._findings.add(Problem.URL_INDEX_WRONG, text, segment)
+    def _wrong(self, number: int, segment: UUID, host: str, what: str) -> None:
+        """Note what is wrong, unless the index went meanwhile: with an erased URL, or a pruned segment."""
+        key = select(_KEY.host).where(_KEY.segment_id == number, _KEY.host == host)
+        if self._connection.execute(key).first() is not None:
+            self._findings.add(Problem.URL_INDEX_WRONG, f"the index of URLs of {host}: {what}", segment)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from blocklists.errors import ExitCode
 from crawler.cli import main
-from crawler.decisionlog import schema, store, url_index
+from crawler.decisionlog import schema, store, url_index, verify_url_index
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.keys import load_key
@@ -388,6 +388,24 @@ def test_verify_wants_no_index_where_there_is_none_and_finds_one_that_an_erasure
     assert compared(big).findings == ()
 
 
+def test_what_is_erased_while_verify_compares_is_no_finding(big, monkeypatch):
+    real = verify_url_index.made_anew
+
+    def then_erased(*given):
+        if main(["log", "erase", f"http://{BIG}/1234", "--log", big.url, *ERASING]) == ExitCode.USAGE:
+            assert given[1] == 2, "it was erased when the first segment was compared"
+        return real(*given)
+
+    monkeypatch.setattr(verify_url_index, "made_anew", then_erased)
+    assert compared(big).findings == ()
+
+
+def test_a_record_that_an_index_names_twice_is_in_the_answer_once(big):
+    signed_anew(big, load_key(big.path.with_name("sekisho.db.key")), lambda payload: payload * 2)
+    url = f"http://{BIG}/5"
+    assert same_but_for_the_way(ask(big, url), exhaustive(big, url))
+
+
 # erasure and pruning
 
 
@@ -502,6 +520,7 @@ def test_an_index_goes_with_its_pruned_segment_a_few_rows_at_a_time(big, monkeyp
             assert prune._delete_some(actor, schema.url_key, 1) == 2
             assert [prune._delete_some(actor, schema.url_posting, 1) for _ in range(5)] == [2, 2, 2, 1, 0]
             assert len(ask(big, f"http://{BIG}/5").records) == 4
+            assert compared(big).findings == ()
         monkeypatch.setattr(prune, "BATCH", 5_000)
         prune.finish(actor, item, now_us=YEARS_LATER)
     assert index_of(big) == {each: kept[each] for each in kept if each[0] == 2}
@@ -509,6 +528,12 @@ def test_an_index_goes_with_its_pruned_segment_a_few_rows_at_a_time(big, monkeyp
     answer = ask(big, f"http://{BIG}/5")
     assert [one.state for one in answer.hosts] == ["pruned", "sealed"]
     assert len(answer.records) == 2
+    assert compared(big).findings == ()
+    big.unguarded().execute(
+        "INSERT INTO url_key SELECT 1, host, key, buckets FROM url_key WHERE host = ?", (BIG,)
+    )
+    (finding,) = compared(big).findings
+    assert "is left of segment number 1" in finding.text
 
 
 # logs that have no such tables, recovery, keys
