@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from blocklists.durable import sync
 from crawler.decisionlog.errors import IntegrityError, LogError
+from crawler.decisionlog.keys import refuse_endless
 from crawler.decisionlog.notes import LONGEST_NOTE, Note, NoteError, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class CheckpointFile:
     def read(self) -> Note | None:
         """Return the note in the file, unverified; None without a file. Raises LogError."""
         try:
+            refuse_endless(self.path)
             with self.path.open("rb") as file:
                 octets = file.read(LONGEST_NOTE + 1)
         except FileNotFoundError:

@@ -7,6 +7,7 @@ database cannot read: who has both can rewrite history back to the last checkpoi
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -32,9 +33,18 @@ _LIMIT: Final = 16 * 1024
 _LOOSE: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
+def refuse_endless(path: Path) -> None:
+    """Raise OSError for a pipe or a device: opening one waits for its writer, the other has no end."""
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
+
+
 def load_key(path: Path) -> Ed25519PrivateKey:
     """Return the key in a file. Raises LogError, also for a file that others can read."""
     try:
+        refuse_endless(path)
         with path.open("rb") as file:
             mode = os.fstat(file.fileno())
             octets = file.read(_LIMIT + 1)

@@ -146,6 +146,20 @@ def test_a_file_that_holds_something_else_is_usage(log, option, name, capsys):
     assert name in line
 
 
+@pytest.mark.parametrize("suffix", [".key", ".checkpoint"])
+def test_a_pipe_in_place_of_a_key_or_checkpoint_is_refused_and_not_waited_for(log, suffix):
+    log.write()
+    path = Path(f"{log.path}{suffix}")
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    with pytest.raises(LogError, match="it is a pipe or a device, and no file"):
+        log.open()
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(LogError, match="it is a pipe or a device, and no file"):
+        log.open()
+
+
 def test_a_proof_that_cannot_be_written_whole_leaves_no_file(log, capsys, monkeypatch):
     segment = log.write().segment
     out = log.path.parent / "record.proof"
