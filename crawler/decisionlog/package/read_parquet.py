@@ -103,4 +103,23 @@ def openings(path: Path, *, committed: bool) -> Iterator[Openings]:
                     text if octets is None else only_octets(text, octets)
                     for text, octets in zip(columns[name], odd, strict=True)
                 ]
+        _check_withheld(columns)
         yield columns
+
+
+def _check_withheld(columns: Openings) -> None:
+    """See that a row has a URL with its salt, or commitments to one that was erased, and never of both.
+
+    What stands beside is read and not verified. Raises ValueError.
+    """
+    salts = columns["salt"]
+    if None in salts:
+        for name in ("url", "parent_url"):
+            if any(salt is None and url is not None for salt, url in zip(salts, columns[name], strict=True)):
+                raise ValueError(f"a row has a {name}, and no salt to verify it by")
+    for name in _COMMITS:
+        given = columns.get(name, [])
+        if any(given) and any(
+            salt is not None and commit is not None for salt, commit in zip(salts, given, strict=True)
+        ):
+            raise ValueError(f"a row has a {name} beside the URL that it follows from")

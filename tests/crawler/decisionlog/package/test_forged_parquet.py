@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from crawler.cli import main
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.package import read_parquet
 from crawler.decisionlog.package.layout import Encoding, PackageError
@@ -177,3 +178,32 @@ def test_the_footer_is_read_as_pyarrow_reads_it(packages):
 def test_metadata_that_are_none_are_refused(octets):
     with pytest.raises(ValueError, match=r"metadata|map"):
         read_footer(octets)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "withheld"),
+    [
+        ("url", "http://invented.example/", True),
+        ("parent_url", "http://invented.example/", True),
+        ("url_octets", b"http://invented.example/\xff", True),
+        ("url_commit", b"\1" * 32, False),
+        ("parent_commit", b"\1" * 32, False),
+    ],
+)
+def test_what_is_written_beside_an_erased_url_or_beside_one_that_is_there_is_found(
+    packages, repair, name, value, withheld
+):
+    """Neither goes into a leaf: a URL of anybody's choice would be read as that of the erased record."""
+    words = ["--basis", "request 17", "--actor", "compliance", "--log", packages.log.url, "--yes"]
+    assert main(["log", "erase", "http://a.example/page/2", *words]) == 0
+    package = packages.make(Encoding.PARQUET)
+    assert packages.verify(package).findings == ()
+    path = first(package, "urls")
+    table = pq.read_table(path)
+    columns = table.to_pydict()
+    columns[name][next(at for at, salt in enumerate(columns["salt"]) if (salt is None) is withheld)] = value
+    pq.write_table(pa.table(columns, schema=table.schema), path, compression="zstd")
+    repair(package)
+    report = packages.verify(package)
+    assert Problem.FILE_DAMAGED in {finding.problem for finding in report.findings}
+    assert "a row has a" in " ".join(finding.text for finding in report.findings)
