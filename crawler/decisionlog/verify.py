@@ -252,6 +252,11 @@ class _Verification:
         self._documents.run()
         if self._state.origin:
             self._say_what_is_proved()
+        elif self._reader.format != schema.FORMAT_1:
+            self._unverifiable.append(
+                "the log has no entry: nothing was ever written to it, or everything was removed;"
+                " a checkpoint that somebody kept tells, with --known-checkpoint FILE"
+            )
 
     def check_anchors(self, roots: Sequence[Certificate], witnesses: Sequence[VerifierKey]) -> None:
         """Check what others attested of the log's checkpoints."""

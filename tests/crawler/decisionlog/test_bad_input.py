@@ -21,6 +21,7 @@ from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.location import custody_of
 from crawler.decisionlog.place import log_place
 from crawler.decisionlog.reader import LogReader
+from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.verify import verify_log
 
@@ -107,6 +108,18 @@ def test_a_log_to_which_nothing_was_written_is_not_called_an_old_one(log, capsys
     for words in (("head",), ("anchor", "--witness", "http://127.0.0.1:9/", "x")):
         line = refused(capsys, "log", *words, "--log", log.url)
         assert "nothing was ever written to it" in line
+
+
+def test_an_empty_log_is_not_said_to_be_whole_since_everything_may_have_been_removed(log, tmp_path):
+    log.write()
+    kept = KnownCheckpoint.read("kept", Path(f"{log.path}.checkpoint").read_bytes())
+    for path in (log.path, Path(f"{log.path}.checkpoint")):
+        path.unlink()
+    store.open_for_writing(log.path).close()
+    with log.reader() as reader:
+        report = verify_log(reader)
+        assert (report.exit_code, report.findings) == (ExitCode.UNVERIFIABLE, ())
+        assert verify_log(reader, known=[kept]).exit_code is ExitCode.TAMPERED
 
 
 @pytest.mark.parametrize("cut", [0, 31, 32, 5_000, 20_000])
