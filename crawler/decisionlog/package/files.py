@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 from hashlib import file_digest, sha256
+from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.package import layout, read_jsonl
-from crawler.decisionlog.package.opened import regular
+from crawler.decisionlog.package.opened import read_whole, regular
 from crawler.decisionlog.package.read import UNREADABLE
+from crawler.decisionlog.package.readme import readme
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.package.layout import Manifest
 
 _NAMED: Final = 20  # as many as a line holds
+_LONGEST_MEANS: Final = 1 << 20  # octets
 _LONGEST: Final = 1 << 16  # octets of a line of the sums
 
 
@@ -62,6 +65,21 @@ def check_strangers(folder: Path, manifest: Manifest, findings: Findings) -> Ite
     if beside:
         more = " …" if len(beside) > _NAMED else ""
         yield f"no part of the package: {', '.join(beside[:_NAMED])}{more}"
+
+
+def foreign_means(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Yield a note of each means for the receiver that is not ours: who forges a package forges these too."""
+    means = {
+        layout.VERIFIER: resources.files(__package__).joinpath("independent.py").read_bytes(),
+        layout.README: readme(manifest).encode(),
+    }
+    for name, ours in means.items():
+        try:
+            theirs = read_whole(folder / name, _LONGEST_MEANS)
+        except OSError:
+            continue  # found to be missing, or unreadable
+        if theirs != ours:
+            yield f"{name} is not the one that this version of Sekisho makes: read it before you trust it"
 
 
 def _names(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.findings import Findings, Problem, SegmentReport, VerifyReport
 from crawler.decisionlog.notes import LONGEST_NOTE, parse_checkpoint
 from crawler.decisionlog.package import layout, read_jsonl
-from crawler.decisionlog.package.files import check_files, check_strangers
+from crawler.decisionlog.package.files import check_files, check_strangers, foreign_means
 from crawler.decisionlog.package.layout import ManifestError, PackageError
 from crawler.decisionlog.package.opened import read_whole
 from crawler.decisionlog.package.read import UNREADABLE, PackageDocuments, PackageRegistry, SegmentSource
@@ -110,6 +110,7 @@ class _Verification:
     ) -> None:
         """Verify registry, segments and documents."""
         self._notes.extend(check_strangers(self._folder, manifest, self._findings))
+        self._notes.extend(foreign_means(self._folder, manifest))
         documents = PackageDocuments(self._folder, self._findings)
         try:
             check = DocumentCheck(documents, self._findings)

@@ -140,6 +140,20 @@ def test_what_a_receiver_puts_beside_the_data_is_told_and_does_no_harm(packages)
     assert "no part of the package: received.eml" in report.notes
 
 
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_a_script_or_a_text_for_the_receiver_that_is_not_ours_is_told(packages, repair, encoding):
+    """A script that says of everything that it is intact fits its digest as well as ours does."""
+    package = packages.make(encoding)
+    assert not any("read it before" in note for note in packages.verify(package).notes)
+    (package / "verify.py").write_text("print('intact')\n")
+    (package / "README.txt").write_text("All is well.\n")
+    repair(package)
+    report = packages.verify(package)
+    assert report.findings == ()
+    told = [note for note in report.notes if "read it before you trust it" in note]
+    assert [note.partition(" ")[0] for note in told] == ["verify.py", "README.txt"]
+
+
 # What a manifest states
 
 COUNTS = ("segments", "records", "openings", "heads", "contexts", "documents", "registry", "checkpoints")
