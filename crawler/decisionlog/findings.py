@@ -46,6 +46,7 @@ class Problem(StrEnum):
     ANCHOR_WRONG = "anchor_wrong"
     URL_INDEX_WRONG = "url_index_wrong"
     VIEW_CHANGED = "view_changed"
+    KEPT_OTHERWISE = "kept_otherwise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import repeat
@@ -16,7 +17,7 @@ from crawler.decisionlog.tree import CompactRange
 from crawler.decisionlog.uncollected import uncollected
 from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
 from crawler.decisionlog.verify_page import PageCheck, opens, see_integers
-from crawler.decisionlog.verify_source import Contexts, packed, packed_page
+from crawler.decisionlog.verify_source import Contexts, kept_otherwise, packed, packed_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,14 +130,12 @@ class SegmentCheck:
         if claim.start < 0:
             self._find(Problem.RECORD_OUTSIDE, "a record has a negative index", claim.start)
         self._grow([], [])
-        try:
+        with suppress(_HoleError):  # found already; behind it nothing can be said
             while len(self._requests) < claim.end:
                 with uncollected():
                     self._check_page()
                 if progress is not None:
                     progress(self._records)
-        except _HoleError:
-            pass  # found already; behind it nothing can be said
         if claim.opening_end > claim.end:
             self._find(Problem.URL_OUTSIDE, "a URL belongs to no record", claim.opening_end - 1)
         self._check_end()
@@ -169,6 +168,8 @@ class SegmentCheck:
         if page is not None and self._quick_look(page):
             return
         whole = self._source.page(claim.number, first, claim.end)
+        for idx, told in kept_otherwise(self._source, claim.number, first, whole.after):
+            self._find(Problem.KEPT_OTHERWISE, told, idx)
         if page is None and self._quick_look(packed(whole)):
             return
         count, opened = len(whole.columns[0]), len(whole.openings[0])

@@ -13,8 +13,9 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
-from crawler.decisionlog import encoding
+from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.encoding_words import WORDS
+from crawler.decisionlog.verify_kept import odd, records_kept_otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,16 +34,23 @@ RECORDS_SQL: Final = (
     f"SELECT {', '.join(RECORD_COLUMNS)} FROM record"  # noqa: S608 - names of this file
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
 )
+_ODD: Final = ("host", "domain", "url_commit", "parent_commit", "basis_sha256", "body_sha256", "leaf_hash")
 # The words of `encoding_words` as one cell: a cell costs more than what SQLite does for it. It tells texts,
 # integers, reals and NULL apart, and refuses octets.
+# An index that is NULL says that a value of the row is kept as another type (`verify_kept`).
 _PACKED_SQL: Final = (
-    f"SELECT idx, ts_us, mono_ns, json_array({', '.join(WORDS)}), host, domain, url_commit, parent_commit,"  # noqa: S608 - names of this file
+    f"SELECT CASE WHEN {odd(schema.record, _ODD)} THEN NULL ELSE idx END, ts_us, mono_ns,"  # noqa: S608 - names of this file
+    f" json_array({', '.join(WORDS)}), host, domain, url_commit, parent_commit,"
     " basis_sha256, ref_idx, size, body_sha256, leaf_hash FROM record"
-    " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
+    " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY record.idx LIMIT ?"
 )
 OPENINGS_SQL: Final = (
     "SELECT idx, url, parent_url, salt FROM opening"
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx"
+)
+_PACKED_OPENINGS_SQL: Final = (
+    f"SELECT CASE WHEN {odd(schema.opening)} THEN NULL ELSE idx END, url, parent_url, salt FROM opening"  # noqa: S608 - as above
+    " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY opening.idx"
 )
 _DOCUMENTS_SQL: Final = (
     "SELECT id, sha256, kind, size, codec, body FROM document WHERE id > ? ORDER BY id LIMIT ?"
@@ -189,8 +197,10 @@ class DatabaseSource:
         raw.execute("BEGIN")
         try:
             rows = raw.execute(_PACKED_SQL, (number, first, end, _PAGE)).fetchall()
+            if rows and rows[-1][0] is None:
+                return None
             after = rows[-1][0] + 1 if len(rows) == _PAGE else end
-            openings = raw.execute(OPENINGS_SQL, (number, first, after)).fetchall()
+            openings = raw.execute(_PACKED_OPENINGS_SQL, (number, first, after)).fetchall()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
@@ -199,6 +209,10 @@ class DatabaseSource:
             if raw.in_transaction:
                 raw.execute("COMMIT")
         return PackedPage(rows=rows, openings=openings, after=after)
+
+    def kept_otherwise(self, number: int, first: int, end: int) -> Iterator[tuple[int, str]]:
+        """Yield index and words for each record of which a value is kept as another type."""
+        return records_kept_otherwise(self._raw, number, first, end)
 
     def context(self, number: int) -> tuple[bytes, bytes, bytes] | None:
         """Return a context's columns."""
@@ -233,3 +247,9 @@ class DatabaseSource:
 def packed_page(source: RecordSource, number: int, first: int, end: int) -> PackedPage | None:
     """Return what `page` of a source would, for the quick look; None where only `page` can be asked."""
     return source.packed(number, first, end) if isinstance(source, DatabaseSource) else None
+
+
+def kept_otherwise(source: RecordSource, number: int, first: int, end: int) -> Iterator[tuple[int, str]]:
+    """Yield index and words for each record of which a value is kept as another type."""
+    if isinstance(source, DatabaseSource):
+        yield from source.kept_otherwise(number, first, end)

@@ -1,0 +1,118 @@
+"""A value that is kept as another type is found, because queries and look-ups pass over it though its octets are the same."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+from sqlalchemy import LargeBinary
+
+from blocklists.errors import ExitCode
+from crawler.decisionlog import schema
+from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.verify import verify_log
+
+RECORD_TEXTS = ("stage", "verdict", "reason", "kind", "method", "host", "domain", "media_type", "error")
+RECORD_OCTETS = ("url_commit", "parent_commit", "basis_sha256", "body_sha256", "leaf_hash")
+BESIDE = [
+    ("segment", "run_id"), ("segment", "agent"), ("context", "agent"), ("registry", "kind"), ("document", "kind"),
+    ("document", "codec"), ("checkpoint", "note"), ("registry", "body"), ("document", "sha256"),
+    ("head", "root"), ("checkpoint", "root"), ("segment", "nonce"),
+]  # fmt: skip
+
+
+def loosen(path, tables):
+    """Make the tables take any type: whoever has the file needs not ask STRICT."""
+    with sqlite3.connect(path) as raw:
+        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {trigger}")
+        raw.execute("PRAGMA writable_schema = ON")
+        for table in tables:
+            (sql,) = raw.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+            loose = sql.replace("STRICT", "").rstrip().rstrip(",")
+            for kind in (" TEXT", " BLOB", " ANY"):
+                loose = loose.replace(kind, "")
+            raw.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (loose, table))
+    raw.close()
+
+
+def retype(path, table, column, where):
+    """Keep a value's octets and change its type; return whether there was one to change."""
+    with sqlite3.connect(path) as raw:
+        octets = isinstance(schema.metadata.tables[table].columns[column].type, LargeBinary)
+        to = "TEXT" if octets else "BLOB"
+        changed = raw.execute(
+            f"UPDATE {table} SET {column} = CAST({column} AS {to}) WHERE {column} IS NOT NULL AND {where}"
+        ).rowcount
+    raw.close()
+    return changed
+
+
+def verified(log):
+    with log.reader() as reader:
+        return verify_log(reader)
+
+
+@pytest.fixture
+def full(log, entry, documents):
+    """A log of which one record has something in every column."""
+    writer = log.open()
+    for number in range(4):
+        writer.append(
+            entry(
+                url=f"http://a.example/{number}", parent_url="http://a.example/", media_type="text/html",
+                error="e", body_sha256="ab" * 32, basis=b"{}",
+            ),
+            documents.values(),
+        )  # fmt: skip
+    writer.close(seal=True)
+    return log
+
+
+@pytest.mark.parametrize("column", RECORD_TEXTS + RECORD_OCTETS)
+def test_a_value_of_a_record_of_another_type_is_found_and_named(full, column):
+    loosen(full.path, ["record"])
+    assert verified(full).findings == ()
+    with sqlite3.connect(full.path) as raw:
+        (idx,) = raw.execute(f"SELECT max(idx) FROM record WHERE {column} IS NOT NULL").fetchone()
+    raw.close()
+    assert retype(full.path, "record", column, f"idx = {idx}") == 1
+    report = verified(full)
+    (finding,) = [each for each in report.findings if each.problem is Problem.KEPT_OTHERWISE]
+    assert finding.idx == idx
+    assert finding.segment == report.segments[0].segment
+    assert f"its {column} is kept as" in finding.text
+    assert report.exit_code == ExitCode.TAMPERED
+
+
+@pytest.mark.parametrize("page", [1, 300])
+@pytest.mark.parametrize("column", ["url", "parent_url", "salt"])
+def test_a_url_or_salt_of_another_type_is_found_and_named(full, column, page, monkeypatch):
+    monkeypatch.setattr("crawler.decisionlog.verify_source._PAGE", page)
+    loosen(full.path, ["opening"])
+    with sqlite3.connect(full.path) as raw:
+        to = "TEXT" if column == "salt" else "BLOB"
+        raw.execute(f"UPDATE opening SET {column} = CAST({column} AS {to}) WHERE idx = 2")
+    raw.close()
+    found = [each for each in verified(full).findings if each.problem is Problem.KEPT_OTHERWISE]
+    assert [each.idx for each in found] == [2]
+    assert f"its {column} is kept as" in found[0].text
+
+
+def test_a_url_that_is_no_unicode_is_rightly_kept_as_octets(log, entry, documents):
+    writer = log.open()
+    for url in ("http://a.example/\udcff", "http://a.example/ä", "http://a.example/\ud800"):
+        writer.append(entry(url=url, parent_url=url), documents.values())
+    writer.close(seal=True)
+    report = verified(log)
+    assert report.findings == ()
+    assert report.openings == 3
+
+
+@pytest.mark.parametrize(("table", "column"), BESIDE)
+def test_a_value_beside_the_records_of_another_type_is_found(full, table, column):
+    loosen(full.path, [table])
+    assert retype(full.path, table, column, "1") >= 1
+    report = verified(full)
+    assert report.exit_code == ExitCode.TAMPERED
+    assert report.findings
