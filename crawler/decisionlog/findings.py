@@ -44,6 +44,7 @@ class Problem(StrEnum):
     ROLLED_BACK = "rolled_back"
     ROLLUP_WRONG = "rollup_wrong"
     ANCHOR_WRONG = "anchor_wrong"
+    INDEX_WRONG = "index_wrong"
     URL_INDEX_WRONG = "url_index_wrong"
     VIEW_CHANGED = "view_changed"
     KEPT_OTHERWISE = "kept_otherwise"

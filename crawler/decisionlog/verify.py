@@ -13,8 +13,7 @@ the start is left for the next time.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
+from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog import encoding, schema, store
 from crawler.decisionlog.custody import CheckpointFile
@@ -23,7 +22,9 @@ from crawler.decisionlog.findings import Findings, Problem, VerifyReport
 from crawler.decisionlog.location import last_checkpoint
 from crawler.decisionlog.registry_state import KnownCheckpoint, RegistryState
 from crawler.decisionlog.verify_anchors import Checked, anchors_of, check_anchors
+from crawler.decisionlog.verify_claims import read_claims
 from crawler.decisionlog.verify_documents import DocumentCheck
+from crawler.decisionlog.verify_postings import PostingCheck
 from crawler.decisionlog.verify_registry import RegistryCheck, check_without_registry
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
 from crawler.decisionlog.verify_shape import check_shape
@@ -39,7 +40,7 @@ from crawler.decisionlog.verify_told import (
 from crawler.decisionlog.verify_url_index import check_url_indexes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from cryptography.x509 import Certificate
 
@@ -53,89 +54,6 @@ _ATTEMPTS: Final = 4
 _NEWEST_REMOVAL: Final = (
     "SELECT max(idx) FROM registry WHERE kind IN ('erase', 'erase_document', 'prune_intent', 'prune_done')"
 )
-_OWNED: Final = ("record", "opening", "head")
-
-
-def _numbers(raw: Session, table: str) -> Iterator[int]:
-    """Yield the segment numbers that a table mentions, jumping from one to the next."""
-    number = None
-    while True:
-        after = "" if number is None else " WHERE segment_id > ?"
-        (number,) = raw.execute(
-            f"SELECT min(segment_id) FROM {table}{after}",  # noqa: S608 - names of this file
-            () if number is None else (number,),
-        ).fetchone()
-        if number is None:
-            return
-        yield number
-
-
-def _claim(raw: Session, row: tuple[Any, ...], findings: Findings) -> SegmentClaim:
-    number, uuid, run, agent, version, opened_us, nonce, sealed_us, size, root = row
-    start, end = raw.execute(
-        "SELECT (SELECT min(idx) FROM record WHERE segment_id = ?1),"
-        " (SELECT max(idx) FROM record WHERE segment_id = ?1)",
-        (number,),
-    ).fetchone()
-    (opening_end,) = raw.execute("SELECT max(idx) FROM opening WHERE segment_id = ?", (number,)).fetchone()
-    heads = raw.execute("SELECT size, root, ts_us FROM head WHERE segment_id = ? ORDER BY size", (number,))
-    named = uuid.decode("ascii", "replace") if isinstance(uuid, bytes) else str(uuid)
-    try:
-        identity = UUID(named)
-    except ValueError:
-        identity = UUID(int=0)
-        findings.add(Problem.SEGMENT_CHANGED, f"segment number {number} has no valid UUID: {named!a}")
-    else:
-        if str(identity) != named:  # another way to write it, which no writer uses
-            findings.add(Problem.SEGMENT_CHANGED, f"its UUID is written {named!a}", identity)
-    return SegmentClaim(
-        number=int(number or 0),
-        uuid=identity,
-        run=run if isinstance(run, bytes) else b"",
-        agent=agent if isinstance(agent, bytes) else b"",
-        schema=version,
-        opened_us=int(opened_us or 0),
-        nonce=nonce if isinstance(nonce, bytes) else b"",
-        sealed_us=sealed_us,
-        sealed_size=size,
-        sealed_root=root,
-        heads=tuple(heads.fetchall()),
-        start=0 if start is None else start,
-        end=0 if end is None else end + 1,
-        opening_end=0 if opening_end is None else opening_end + 1,
-    )
-
-
-def read_claims(raw: Session, findings: Findings) -> tuple[list[SegmentClaim], int]:
-    """Read, in one short transaction, what the log claims of its segments, and the size of its registry."""
-    raw.execute("BEGIN")
-    rows = raw.execute(
-        "SELECT id, uuid, run_id, agent, schema_ver, opened_us, nonce, sealed_us, size, root"
-        " FROM segment ORDER BY id"
-    ).fetchall()
-    claims = [_claim(raw, row, findings) for row in rows]
-    known = {claim.number for claim in claims}
-    for table in _OWNED:
-        for number in set(_numbers(raw, table)) - known:
-            findings.add(
-                Problem.SEGMENT_MISSING,
-                f"table {table} has rows of segment number {number}, but the segment is gone",
-            )
-    before = 0
-    for number in sorted(known):
-        if number != before + 1:
-            findings.add(Problem.SEGMENT_MISSING, f"segments number {before + 1} to {number - 1} are gone")
-        before = number
-    size = DatabaseRegistry.size(raw)
-    if size:
-        (newest,) = raw.execute("SELECT max(size) FROM checkpoint").fetchone()
-        if newest is not None and newest > size:
-            findings.add(
-                Problem.REGISTRY_MISSING,
-                f"a checkpoint covers {newest} entries of the registry; there are {size}",
-            )
-    raw.execute("COMMIT")
-    return claims, size
 
 
 def verify_log(
@@ -213,6 +131,7 @@ class _Verification:
         self._findings = findings
         self._source = DatabaseSource(raw)
         self._documents = DocumentCheck(self._source, findings)
+        self._postings = PostingCheck(reader, findings)
         self._reports: list[SegmentReport] = []
         self._notes: list[str] = []
         self._unverifiable: list[str] = []
@@ -250,6 +169,7 @@ class _Verification:
         for claim in claims:
             self._segment(claim, progress)
         self._documents.run()
+        self._postings.strays()
         if self._state.origin:
             self._say_what_is_proved()
         elif self._reader.format != schema.FORMAT_1:
@@ -324,7 +244,9 @@ class _Verification:
                 Problem.ROLLUP_WRONG, f"its sums by host are not what a writer writes: {error}", claim.uuid
             )
             return
-        compare_sums(claim, self._state.told.get(str(claim.uuid)), stored, computed, self._findings)
+        told = self._state.told.get(str(claim.uuid))
+        if compare_sums(claim, told, stored, computed, self._findings) and computed is not None:
+            self._postings.segment(claim, computed.places)
 
     def report(self) -> VerifyReport:
         """Return what was found."""

@@ -35,23 +35,31 @@ _TEXTS: Final = frozenset({bytes, type(None)})
 class _Host:
     """What is known of a host."""
 
-    __slots__ = ("counts", "first_idx", "first_us", "last_idx", "last_us", "policies", "reasons")
+    __slots__ = (
+        "counts", "first_idx", "first_us", "last_idx", "last_us", "policies", "reasons", "records", "sum_idx",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.counts = [0] * len(_NAMES)
         self.reasons: list[tuple[bytes, int]] = []  # each with a count, some perhaps twice
         self.policies: tuple[bytes, ...] = ()
+        self.records = self.sum_idx = 0
         self.first_idx = self.first_us = 2**63
         self.last_idx = self.last_us = -(2**63)
 
 
 class HostSums:
-    """The sums of one segment: `take` its records in order of index, then take `rows`."""
+    """The sums of one segment: `take` its records in order of index, then take `rows`.
+
+    After that `places` says for each key how many records the host has, and what their indices come to.
+    """
 
     def __init__(self) -> None:
         # By policy, stage, verdict and reason, then by host: where in the columns below the group is.
         self._groups: dict[tuple[bytes, tuple[bytes | None, ...]], dict[bytes, int]] = {}
+        self.places: dict[str, tuple[int, int]] = {}
         self._count: list[int] = []
+        self._sum_idx: list[int] = []
         self._first_idx = array("q")
         self._last_idx: list[int] = []
         self._first_us = array("q")
@@ -72,7 +80,7 @@ class HostSums:
 
         Raises TypeError or OverflowError on an index or time that is none.
         """
-        count, last_idx, last_us = self._count, self._last_idx, self._last_us
+        count, sum_idx, last_idx, last_us = self._count, self._sum_idx, self._last_idx, self._last_us
         for here, time, host, hosts in zip(idx, ts_us, names, groups, strict=True):
             if host is None:
                 continue
@@ -82,10 +90,12 @@ class HostSums:
                 self._first_us.append(time)
                 hosts[host] = len(count)
                 count.append(1)
+                sum_idx.append(here)
                 last_idx.append(here)
                 last_us.append(time)
             else:
                 count[at] += 1
+                sum_idx[at] += here
                 last_idx[at] = here
                 if time >= last_us[at]:
                     last_us[at] = time
@@ -111,11 +121,12 @@ class HostSums:
         hosts = self._hosts()
         reasons_of = lru_cache(maxsize=4096)(_object)
         policies_of = lru_cache(maxsize=1024)(_list)
-        for key in sorted(hosts):
-            host = hosts[key]
+        for octets in sorted(hosts):
+            host, key = hosts[octets], octets.decode()
             fetch, skip, defer, keep, drop = host.counts
+            self.places[key] = host.records, host.sum_idx
             yield (
-                key.decode(), fetch, skip, defer, keep, drop,
+                key, fetch, skip, defer, keep, drop,
                 reasons_of(tuple(host.reasons)), policies_of(host.policies),
                 host.first_us, host.last_us, host.first_idx, host.last_idx,
             )  # fmt: skip
@@ -144,8 +155,10 @@ class HostSums:
                     host.last_us = value
                 if policy not in host.policies:
                     host.policies = (*host.policies, policy)
+                count = self._count[at]
+                host.records += count
+                host.sum_idx += self._sum_idx[at]
                 if number is not None and reason is not None:
-                    count = self._count[at]
                     host.counts[number] += count
                     host.reasons.append((reason, count))
         return hosts
@@ -168,11 +181,15 @@ def compare_sums(
     stored: Iterable[SumRow],
     computed: HostSums | None,
     findings: Findings,
-) -> None:
-    """Compare stored sums with the root in the seal, and with those of the records, where there are any."""
+) -> bool:
+    """Compare stored sums with the root in the seal, and with those of the records, where there are any.
 
-    def find(text: str) -> None:
+    Return whether they are the same.
+    """
+
+    def find(text: str) -> bool:
         findings.add(Problem.ROLLUP_WRONG, text, claim.uuid)
+        return False
 
     seal = None if told is None else told.seal
     tree, same = CompactRange(), True
@@ -185,13 +202,13 @@ def compare_sums(
                 same = same and (computed is None or row == next(rows, None))
             same = same and next(rows, None) is None
     except (ValueError, TypeError, AttributeError) as error:
-        find(f"its sums by host are not what a writer writes: {error}")
-        return
+        return find(f"its sums by host are not what a writer writes: {error}")
     tree.extend(leaves)
     if seal is None:
         if tree.size:
-            find("it has sums by host, and no seal with their root")
+            return find("it has sums by host, and no seal with their root")
     elif (tree.size, tree.root().hex()) != (seal.rollup_size, seal.rollup_root):
-        find("its sums by host do not give the root in its seal")
+        return find("its sums by host do not give the root in its seal")
     elif not same:
-        find("its sums by host are not those of its records")
+        return find("its sums by host are not those of its records")
+    return True

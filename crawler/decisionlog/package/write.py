@@ -22,7 +22,7 @@ from crawler.decisionlog.package.jsonl import line
 from crawler.decisionlog.package.layout import Counts, Encoding, Manifest, SegmentPart
 from crawler.decisionlog.package.readme import readme
 from crawler.decisionlog.tree import CompactRange
-from crawler.decisionlog.verify import read_claims
+from crawler.decisionlog.verify_claims import read_claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -126,3 +126,9 @@ def test_check_11_and_12_what_is_removed_swapped_or_moved_is_found(owned, change
 def test_an_escaped_text_is_read_as_it_was(text):
     assert read_text(stored_text(text)) == text
     assert "\0" not in stored_text(text)
+
+
+def test_an_index_of_a_host_that_leaves_a_record_out_is_found(owned):
+    leave_out = "UPDATE posting SET places = substr(places, 1, octet_length(places) - 1) WHERE segment_id = 2"
+    findings = found_after(owned, leave_out, tables=("posting",))
+    assert {finding.problem for finding in findings} == {"index_wrong"}

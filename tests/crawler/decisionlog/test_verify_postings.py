@@ -1,0 +1,96 @@
+"""The index of each host's records is compared with the records: no bit of it changes unnoticed, and none is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.rollup import pack_places, unpack_places
+from crawler.decisionlog.verify import verify_log
+from policies.vocabulary import Stage
+
+HOSTS = ("a.example", "www.a.example", "b.example", "192.0.2.1")
+
+
+@pytest.fixture
+def indexed(log, entry, documents):
+    """Two runs; of the second the records of a host are far apart, so that differences take two octets."""
+    for run, many in (("run-1", 2), ("run-2", 150)):
+        writer = log.open(run_id=run)
+        there = list(documents.values())
+        for number in range(many):
+            host = HOSTS[number % 3] if number % 140 else HOSTS[3]
+            asked = writer.append(entry(host=host, url=f"http://{host}/{number}"), there)
+            there = ()
+            writer.append(
+                entry(
+                    host=host, stage=Stage.OUTCOME, verdict="received", reason="received", ref_idx=asked.idx
+                )
+            )
+        writer.close(seal=True)
+    assert problems(log) == set()
+    return log
+
+
+def problems(log):
+    with log.reader() as reader:
+        return {finding.problem for finding in verify_log(reader).findings}
+
+
+def rows_of(connection):
+    return connection.execute("SELECT host_key, segment_id, places FROM posting").fetchall()
+
+
+def put(connection, key, number, places):
+    connection.execute(
+        "UPDATE posting SET places = ? WHERE host_key = ? AND segment_id = ?", (places, key, number)
+    )
+
+
+def test_every_bit_of_every_index_of_a_host_is_missed_when_it_is_changed(indexed):
+    connection = indexed.unguarded()
+    rows = rows_of(connection)
+    assert max(max(places) for _, _, places in rows) >= 0x80
+    assert len(rows) >= 5
+    for key, number, places in rows:
+        tried = (
+            range(8 * len(places)) if len(places) < 12 else (0, 7, 8 * len(places) - 1, 8 * len(places) // 2)
+        )
+        for bit in tried:
+            changed = bytearray(places)
+            changed[bit // 8] ^= 1 << bit % 8
+            put(connection, key, number, bytes(changed))
+            assert Problem.INDEX_WRONG in problems(indexed), (key, bit)
+        put(connection, key, number, places)
+    assert problems(indexed) == set()
+
+
+def test_an_outcome_that_is_left_out_of_the_index_is_missed(indexed):
+    connection = indexed.unguarded()
+    for key, number, places in rows_of(connection):
+        indices = list(unpack_places(places))
+        put(connection, key, number, pack_places([indices[0], *indices[2:]]))
+        assert problems(indexed) == {Problem.INDEX_WRONG}
+        put(connection, key, number, places)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE posting SET host_key = 'example.c.' WHERE host_key = 'example.b.' AND segment_id = 2",
+        "UPDATE posting SET segment_id = 1 WHERE host_key = 'example.b.' AND segment_id = 2",
+        "INSERT INTO posting VALUES ('example.c.', 2, x'00')",
+        "UPDATE posting SET places = x'' WHERE host_key = 'example.b.' AND segment_id = 2",
+        "UPDATE posting SET places = x'ff' WHERE host_key = 'example.b.' AND segment_id = 2",
+    ],
+)
+def test_a_row_of_another_host_or_run_and_one_that_is_none_are_found(indexed, change):
+    connection = indexed.unguarded()
+    connection.execute(change)
+    assert problems(indexed) == {Problem.INDEX_WRONG}
+
+
+def test_an_index_that_is_gone_is_missed(indexed):
+    connection = indexed.unguarded()
+    connection.execute("DELETE FROM posting WHERE host_key = 'example.b.'")
+    assert problems(indexed) == {Problem.INDEX_WRONG}
