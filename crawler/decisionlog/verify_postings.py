@@ -6,6 +6,7 @@ none out if it names as many as there are; and as their indices come to the same
 
 from __future__ import annotations
 
+import re
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,6 @@ from sqlalchemy import select, tuple_
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
-from crawler.decisionlog.rollup import unpack_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _P: Final = schema.posting.c
 _HOSTS: Final = 500  # asked for at a time
 _PAGE: Final = 5000
-_ONE_OCTET: Final = 0x80
+_NUMBER: Final = re.compile(rb"[\x80-\xff]*[\x00-\x7f]")
+_SEVEN: Final = 0x7F
+_REMEMBERED: Final = 1 << 16
 
 
 class PostingCheck:
@@ -77,15 +79,24 @@ class PostingCheck:
                 )
 
 
+class _Differences(dict[bytes, int]):
+    """Numbers by their octets in LEB128: few differ, and to look one up costs less than to read it."""
+
+    def __missing__(self, octets: bytes) -> int:
+        value = sum((octet & _SEVEN) << 7 * at for at, octet in enumerate(octets))
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[octets] = value
+        return value
+
+
+_differences: Final = _Differences()
+
+
 def _come_to(places: object) -> tuple[int, int] | None:
     """Return how many indices there are and their sum; None for what no writer wrote."""
-    if not isinstance(places, bytes):
+    if not isinstance(places, bytes) or places[-1:] > b"\x7f":
         return None
-    count = len(places)
-    if not count or max(places) < _ONE_OCTET:  # each octet is a difference: added up without a loop of ours
-        return count, sum(accumulate(places)) + count * (count - 1) // 2
-    try:
-        indices = list(unpack_places(places))
-    except ValueError:
-        return None
-    return len(indices), sum(indices)
+    numbers = _NUMBER.findall(places)
+    count = len(numbers)
+    return count, sum(accumulate(map(_differences.__getitem__, numbers))) + count * (count - 1) // 2

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.rollup import pack_places, unpack_places
 from crawler.decisionlog.verify import verify_log
+from crawler.decisionlog.verify_postings import _come_to
 from policies.vocabulary import Stage
 
 HOSTS = ("a.example", "www.a.example", "b.example", "192.0.2.1")
@@ -94,3 +97,18 @@ def test_an_index_that_is_gone_is_missed(indexed):
     connection = indexed.unguarded()
     connection.execute("DELETE FROM posting WHERE host_key = 'example.b.'")
     assert problems(indexed) == {Problem.INDEX_WRONG}
+
+
+@given(st.sets(st.integers(0, 2**40) | st.integers(0, 300)))
+def test_what_indices_come_to_is_told_from_their_octets(indices):
+    assert _come_to(pack_places(sorted(indices))) == (len(indices), sum(indices))
+
+
+@given(st.binary())
+def test_octets_that_are_no_indices_come_to_nothing_or_to_what_is_read_in_them(octets):
+    try:
+        read = list(unpack_places(octets))
+    except ValueError:
+        assert _come_to(octets) is None
+    else:
+        assert _come_to(octets) == (len(read), sum(read))
