@@ -31,8 +31,11 @@ Copy = Callable[[SegmentClaim, str, str | None], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
-    """From a log, which a session has open at a place, to a folder; `note` is told of each part."""
+class Copying:
+    """An export that copies: from a log, which a session has open at a place, to a folder.
+
+    `note` is told of each part.
+    """
 
     session: Session
     place: LogPlace
@@ -72,24 +75,25 @@ class Road:
             beside = None if urls is None else stack.enter_context(self.folder.file(urls))
             yield ParquetSink(file, beside, arrow)
 
+    @contextmanager
+    def of(self, claims: Sequence[SegmentClaim]) -> Iterator[Copy]:
+        """Give what copies these segments, one after the other in this order."""
+        plan = self.plan
+        committed, urls = plan.keeps_commitments, plan.urls
+        pages = PageReader(self.session, committed=committed, urls=urls)
+        if plan.encoding is Encoding.JSONL:
+            yield lambda claim, records, beside: self.copy(pages, self.jsonl(records, beside), claim)
+            return
+        arrow = ArrowPages(committed=committed, urls=urls)
 
-@contextmanager
-def copying(road: Road, claims: Sequence[SegmentClaim]) -> Iterator[Copy]:
-    """Give what copies these segments, one after the other in this order."""
-    plan = road.plan
-    committed, urls = plan.keeps_commitments, plan.urls
-    pages = PageReader(road.session, committed=committed, urls=urls)
-    if plan.encoding is Encoding.JSONL:
-        yield lambda claim, records, beside: road.copy(pages, road.jsonl(records, beside), claim)
-        return
-    arrow = ArrowPages(committed=committed, urls=urls)
+        def parquet(source: PartSource[Chunk]) -> Copy:
+            return lambda claim, records, beside: self.copy(
+                source, self.parquet(records, beside, arrow), claim
+            )
 
-    def parquet(source: PartSource[Chunk]) -> Copy:
-        return lambda claim, records, beside: road.copy(source, road.parquet(records, beside, arrow), claim)
-
-    if plan.readers == 1 or sum(claim.end for claim in claims) < WORTH_IT:
-        yield parquet(ChunkReader(pages, arrow))
-        return
-    sizes = [(claim.number, claim.end) for claim in claims]
-    with ReaderProcesses(road.place, plan.readers, sizes, committed=committed, urls=urls) as readers:
-        yield parquet(readers)
+        if plan.readers == 1 or sum(claim.end for claim in claims) < WORTH_IT:
+            yield parquet(ChunkReader(pages, arrow))
+            return
+        sizes = [(claim.number, claim.end) for claim in claims]
+        with ReaderProcesses(self.place, plan.readers, sizes, committed=committed, urls=urls) as readers:
+            yield parquet(readers)

@@ -10,7 +10,6 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.errors import IntegrityError
-from crawler.decisionlog.package.layout import Encoding
 
 if TYPE_CHECKING:
     import gzip
@@ -63,8 +62,6 @@ def _column(name: str, values: Sequence[Any]) -> Sequence[Any]:
 
 class JsonlSink:
     """Writes one segment; the records carry their commitments."""
-
-    encoding = Encoding.JSONL
 
     def __init__(self, records: gzip.GzipFile, urls: gzip.GzipFile | None) -> None:
         self._records = records

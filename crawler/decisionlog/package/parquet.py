@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.package.arrow import load_pyarrow
 from crawler.decisionlog.package.jsonl import TEXTS
-from crawler.decisionlog.package.layout import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +27,6 @@ _REPEATING: Final = (*sorted(TEXTS), "basis_sha256", "attempt", "status", "conte
 
 class ParquetSink:
     """Writes one segment; a thread of its own encodes while the next pages are read."""
-
-    encoding = Encoding.PARQUET
 
     def __init__(self, records: HashedFile, urls: HashedFile | None, arrow: ArrowPages) -> None:
         self._pa, self._pq = load_pyarrow()

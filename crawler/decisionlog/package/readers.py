@@ -12,7 +12,6 @@ when it was killed.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections import deque
@@ -40,7 +39,9 @@ _END_S: Final = 5.0
 
 def readers_here() -> int:
     """Return how many processes read best on this machine."""
-    return min(MOST, len(os.sched_getaffinity(0)))
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return min(MOST, len(os.sched_getaffinity(0)))
+    return min(MOST, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +58,22 @@ class _Reader:
 
     def __init__(self, task: _Task) -> None:
         self._line, theirs = Pipe()
-        code = (  # the modules of this process, wherever it found them, and nothing of its main program
-            f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({theirs.fileno()})"
+        # The modules of this process, wherever it found them, and nothing of its main program. Who interrupts
+        # this process interrupts that one too, which waits until this one cuts the line.
+        code = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+            f"sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({theirs.fileno()})"
         )
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - this interpreter and code of ours
-                [sys.executable, "-P", "-c", code], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(  # noqa: S603 - this interpreter and code of ours
+                    [sys.executable, "-P", "-c", code], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                )
+        except OSError as error:
+            self._line.close()
+            raise LogError(
+                f"no process can be started to read the log: {error}; nothing is exported, use --readers 1"
+            ) from error
         self._say(task)
 
     def _say(self, what: object) -> None:
@@ -84,9 +94,11 @@ class _Reader:
             records = _table(self._line.recv_bytes())
             urls = _table(self._line.recv_bytes()) if with_urls else None
         except (EOFError, ConnectionResetError) as error:
+            self.close()
+            code = self._process.returncode
             raise LogError(
-                f"a process that reads the log ended (exit code {self._process.wait(_END_S)}) before it was"
-                " done; nothing is exported, try again, or use --readers 1"
+                f"a process that reads the log ended (exit code {code}) before it was done;"
+                " nothing is exported, try again, or use --readers 1"
             ) from error
         return Chunk(records=records, urls=urls, contexts=contexts, needs=needs)
 
@@ -158,12 +170,13 @@ def _octets(table: Any) -> memoryview:  # noqa: ANN401 - pyarrow has no types
 
 def serve(descriptor: int) -> None:
     """Be one of the processes, until the line is cut."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it is asked to stop too, and cuts the line
     with Connection(descriptor) as line, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             _answer(line, line.recv())
         except LogError as error:
             line.send(error)
+        except MemoryError:
+            line.send(LogError("there is not memory enough to read the log: use --readers 1"))
 
 
 def _answer(line: Connection, task: _Task) -> None:

@@ -15,7 +15,7 @@ from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.findings import Findings
 from crawler.decisionlog.package import layout
 from crawler.decisionlog.package.arrow import load_pyarrow
-from crawler.decisionlog.package.copying import Road, copying
+from crawler.decisionlog.package.copying import Copying
 from crawler.decisionlog.package.documents import NeededDocuments, write_documents
 from crawler.decisionlog.package.folder import PackageFolder
 from crawler.decisionlog.package.jsonl import line
@@ -90,8 +90,8 @@ class _Export:
         pruned = self._pruned()
         with NeededDocuments(all_of_them=self._plan.whole) as needed:
             self._needed = needed
-            road = Road(self._session, self._reader.path, self._folder, self._plan, self._note)
-            with copying(road, [claim for claim in chosen if claim.number not in pruned]) as copy:
+            copying = Copying(self._session, self._reader.path, self._folder, self._plan, self._note)
+            with copying.of([claim for claim in chosen if claim.number not in pruned]) as copy:
                 parts = [self._segment(claim, claim.number in pruned, copy) for claim in chosen]
             self._rows_of(chosen)
             contexts = self._write_contexts(needed)

@@ -36,15 +36,24 @@ def same(one, other):
     return all(filecmp.cmp(one / name, other / name, shallow=False) for name in names[0])
 
 
+def processes_of(pid):
+    """Return the processes that one has started and that still run."""
+    found = []
+    for child in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [number for number in child.read_text().split() if runs(number)]
+    return [number for number in found if b"import serve" in Path(f"/proc/{number}/cmdline").read_bytes()]
+
+
+def runs(number):
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
 def started():
-    """Return the processes that this one has started and that are no zombies."""
-    out = subprocess.run(
-        ["ps", "-o", "pid=,stat=,args=", "--ppid", str(os.getpid())],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    return [line for line in out.splitlines() if "import serve" in line and " Z" not in line]
+    return processes_of(os.getpid())
 
 
 @pytest.mark.parametrize(
@@ -58,6 +67,26 @@ def test_two_processes_write_the_same_octets_as_one(packages, small, plan):
     assert same(alone, together)
     assert packages.verify(together).findings == packages.verify(alone).findings
     assert started() == []
+
+
+def test_they_are_there_while_they_are_needed(packages, small, monkeypatch):
+    seen = []
+    real = readers._Reader.answer
+    monkeypatch.setattr(readers._Reader, "answer", lambda self: seen.append(started()) or real(self))
+    packages.make(readers=2)
+    assert {len(each) for each in seen} == {2}
+    assert started() == []
+
+
+def test_a_machine_that_starts_no_process_is_told_of_and_nothing_is_left(packages, small, monkeypatch):
+    def no_more(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(readers.subprocess, "Popen", no_more)
+        with pytest.raises(LogError, match=r"no process can be started.*use --readers 1"):
+            packages.make(readers=2)
+    assert not list(packages.folder.glob("*package*"))
 
 
 def test_urls_that_are_no_unicode_and_erased_ones_pass_through_the_processes(
@@ -149,11 +178,11 @@ def test_no_process_outlives_an_export_that_was_killed(packages, tmp_path):
     code = [sys.executable, "-c", STALLED, packages.log.url, str(tmp_path / "out")]
     with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as export:
         assert export.stdout.readline() == "under way\n"
-        children = Path(f"/proc/{export.pid}/task/{export.pid}/children").read_text().split()
+        children = processes_of(export.pid)
         assert len(children) == 2
         export.send_signal(signal.SIGKILL)
     end = time.monotonic() + HUNG_S
-    while any(Path(f"/proc/{child}").exists() for child in children):
+    while any(map(runs, children)):
         assert time.monotonic() < end, f"still there: {children}"
         time.sleep(0.05)
     assert not (tmp_path / "out").exists()
