@@ -11,7 +11,7 @@ import struct
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from crawler.decisionlog.encoding import DIGEST_SIZE, encode_start, field_octets, field_text
+from crawler.decisionlog.encoding import DIGEST_SIZE, SALT_SIZE, encode_start, field_octets, field_text
 from crawler.decisionlog.encoding_words import Word, Words
 from crawler.decisionlog.verify_documents import BASIS
 
@@ -147,6 +147,9 @@ def _see_commitments(page: PackedPage) -> None:
     Raises _OddError, or TypeError on what is no URL.
     """
     derived = page.derived
+    # What a salt were longer by would be taken from the URL, and the digest were the same.
+    if not {len(salt) for *_, salt in page.openings} <= {SALT_SIZE}:
+        raise _OddError
     alike = len(page.openings) == len(page.rows)
     if derived and alike and None not in [row[6] for row in page.rows]:
         if [row[0] for row in page.rows] != [row[0] for row in page.openings]:
@@ -201,6 +204,8 @@ def opens(
     """Whether salt and URLs are what the record commits to. Raises TypeError on what is no URL."""
     if salt is None:
         return url_commit is None and parent_commit is None
+    if len(salt) != SALT_SIZE:  # octets moved between salt and URL give the same digest
+        return False
     if url_commit is not None:
         if url is None or sha256(b"url\x00" + salt + url).digest() != url_commit:
             return False

@@ -149,7 +149,7 @@ def check_segment(log, segment, told, claims, contexts, documents):  # claims: s
         if opening and opening["idx"] == here:
             for text, commit in (("url", "url_commit"), ("parent_url", "parent_commit")):
                 opened = opening[text] is not None and text.encode() + b"\0" + opening["salt"] + opening[text]
-                good = good and record[commit] == (sha(opened) if opened else None)
+                good &= record[commit] == (sha(opened) if opened and len(opening["salt"]) == 16 else None)
             opening = next(openings, None)
         elif here not in erased and (not isinstance(log, dict) or log["manifest"]["urls"]):
             good = good and record["url_commit"] is None is record["parent_commit"]

@@ -12,6 +12,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
+from crawler.decisionlog.encoding import SALT_SIZE
 from crawler.decisionlog.package.jsonl import DIGESTS, TEXTS
 from crawler.decisionlog.package.opened import LONGEST_LINE, regular
 from crawler.decisionlog.package.pages import KEPT
@@ -133,6 +134,8 @@ def openings(path: Path) -> Iterator[Openings]:
         salts = [row["salt"] for row in page]
         if None in salts:
             raise ValueError("a salt is missing")
+        if not set(map(len, salts)) <= {2 * SALT_SIZE}:
+            raise ValueError("a salt is longer or shorter than a writer's")
         yield {
             "idx": _numbers([row["idx"] for row in page]),
             "url": [_url(row, "url") for row in page],

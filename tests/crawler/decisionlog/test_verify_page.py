@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.decisionlog import encoding, encoding_words, schema, verify_source
+from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.verify import verify_log
 from crawler.decisionlog.verify_page import PageCheck
 from policies.vocabulary import Stage
@@ -176,3 +177,20 @@ def test_a_quick_look_hides_no_change_of_value_or_type(loose, monkeypatch, table
             connection.execute(f"UPDATE {table} SET {column} = ? WHERE idx IS ?", (value, there))
     monkeypatch.setattr(PageCheck, "leaves", counted)
     assert verify(log).findings == (), "put back"
+
+
+@pytest.mark.parametrize("page", [1, 300])
+def test_octets_that_move_from_a_url_into_its_salt_are_found(loose, monkeypatch, page):
+    """What is hashed is the same; what everybody reads is another URL."""
+    log, connection = loose
+    monkeypatch.setattr("crawler.decisionlog.verify_source._PAGE", page)
+    connection.execute(
+        "UPDATE opening SET salt = CAST(salt || CAST('http://' AS BLOB) AS BLOB), url = substr(url, 8) WHERE idx = 1"
+    )
+    assert connection.execute("SELECT url, length(salt) FROM opening WHERE idx = 1").fetchone() == (
+        "a.example/0",
+        23,
+    )
+    (finding,) = verify(log).findings
+    assert finding.problem is Problem.URL_CHANGED
+    assert finding.idx == 1

@@ -47,6 +47,17 @@ def forge_url(package):
     )
 
 
+def forge_salt(package):
+    """The same octets are hashed: what the salt is longer by, the URL is shorter by."""
+
+    def moved(rows):
+        at, row = next((at, row) for at, row in enumerate(rows) if row["parent_url"] is None)
+        salt = row["salt"] + b"http://".hex()
+        return [*rows[:at], row | {"salt": salt, "url": row["url"].removeprefix("http://")}, *rows[at + 1 :]]
+
+    change_rows(first(package, "urls"), moved)
+
+
 def forge_line(package):
     change_lines(first(package, "records"), lambda lines: [lines[0], twice(lines[1]), *lines[2:]])
 
@@ -83,6 +94,7 @@ def forge_a_pipe(package):
     "forge",
     [
         forge_url,
+        forge_salt,
         forge_line,
         forge_more_records,
         forge_schema,
