@@ -133,8 +133,8 @@ def _package(arguments: argparse.Namespace) -> int:
         )
         manifest = write_package(reader, target, plan, now_us=clock.now_us(), progress=_progress("exported"))
     _clear()
+    _reread(target)
     if arguments.record:
-        _reread(target)
         try:
             record_export(url, manifest, place=str(target), now_us=clock.now_us())
         except BaseException:

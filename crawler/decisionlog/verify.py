@@ -22,7 +22,7 @@ from crawler.decisionlog.findings import Findings, Problem, VerifyReport
 from crawler.decisionlog.location import last_checkpoint
 from crawler.decisionlog.registry_state import KnownCheckpoint, RegistryState
 from crawler.decisionlog.verify_anchors import Checked, anchors_of, check_anchors
-from crawler.decisionlog.verify_claims import read_claims
+from crawler.decisionlog.verify_claims import newest_removal, read_claims
 from crawler.decisionlog.verify_documents import DocumentCheck
 from crawler.decisionlog.verify_postings import PostingCheck
 from crawler.decisionlog.verify_registry import RegistryCheck, check_without_registry
@@ -51,9 +51,6 @@ if TYPE_CHECKING:
     from crawler.decisionlog.session import Session
 
 _ATTEMPTS: Final = 4
-_NEWEST_REMOVAL: Final = (
-    "SELECT max(idx) FROM registry WHERE kind IN ('erase', 'erase_document', 'prune_intent', 'prune_done')"
-)
 
 
 def verify_log(
@@ -142,8 +139,7 @@ class _Verification:
     def see_whether_overtaken(self) -> None:
         """If anything was found, see whether something was lawfully removed since the registry was read."""
         if self._findings.total and self._state.size:
-            (newest,) = self._raw.execute(_NEWEST_REMOVAL).fetchone()
-            self.overtaken = newest is not None and newest >= self._state.size
+            self.overtaken = newest_removal(self._raw) >= self._state.size
 
     def run(
         self,

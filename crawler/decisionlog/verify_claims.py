@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from crawler.decisionlog.session import Session
 
 _OWNED: Final = ("record", "opening", "head")
+_NEWEST_REMOVAL: Final = (
+    "SELECT max(idx) FROM registry WHERE kind IN ('erase', 'erase_document', 'prune_intent', 'prune_done')"
+)
+
+
+def newest_removal(raw: Session) -> int:
+    """Return the index of the newest entry of the registry about something that goes; -1 when none is."""
+    (newest,) = raw.execute(_NEWEST_REMOVAL).fetchone()
+    return -1 if newest is None else newest
 
 
 def _numbers(raw: Session, table: str) -> Iterator[int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from forked import Forked
-from needed_documents import SCHEDULE, YEARS_LATER, due_run, intended
+from needed_documents import SCHEDULE, YEARS_LATER, due_run, intended, pruned
 
 from blocklists.errors import ExitCode
 from crawler.cli import main
@@ -23,6 +23,8 @@ from crawler.decisionlog import batch, store
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.lookup import lookup, parse_target
+from crawler.decisionlog.package import documents as package_documents
+from crawler.decisionlog.package import pages
 from crawler.decisionlog.package.layout import Encoding
 from crawler.decisionlog.package.plan import PackagePlan
 from crawler.decisionlog.package.verify import verify_package
@@ -34,6 +36,7 @@ from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.retention.plan import State, plan
 from crawler.decisionlog.retention.prune import HeldError, finish, intend
 from crawler.decisionlog.rows import digested
+from crawler.decisionlog.stored import unpack_body
 from crawler.decisionlog.verify import verify_log
 from policies.basis import encode_basis
 from policies.vocabulary import Action, Assessment, Evidence, Reason, Stage, Verdict
@@ -375,23 +378,65 @@ def a_segment_is_sealed_while_it_is_erased(log, url, monkeypatch):
     assert (answer.records, answer.unopened) == ((), 41)
 
 
-def an_export_beside_it_is_whole(log, url, folder):
-    """The package is of one moment, before or after; either verifies, and so does the log."""
+def logged_for_export(log):
+    """Write a run that is due, and one whose first and last decision are on the URL; 34 records in all."""
+    due_run(log)
     writer = opened(log)
     for number in range(30):
         writer.append(make_entry(url=f"http://a.example/{number}"))
+    decide(writer)
     closed(log, writer)
-    processes = []
 
-    def beside(*_):
-        if not processes:
-            processes.append(elsewhere(url))
 
+def exported(log, folder, beside, **options):
+    """Export a log to JSON lines, with `beside` called after each page; return what verifying finds."""
     with log.reader() as reader:
-        write_package(reader, folder, PackagePlan(encoding=Encoding.JSONL), now_us=1, progress=beside)
-    assert processes[0].wait(120) == 0
-    report = verify_package(folder)
-    assert (report.findings, report.records) == ((), 31)
+        plan = PackagePlan(encoding=Encoding.JSONL, **options)
+        write_package(reader, folder, plan, now_us=1, progress=beside)
+    return verify_package(folder)
+
+
+def once(act, real=lambda *_: None):
+    """Return what is called instead of `real`, and acts before the first call."""
+    left = [act]
+
+    def called(*args):
+        if left:
+            left.pop()()
+        return real(*args)
+
+    return called
+
+
+def an_export_beside_it_is_whole(log, url, folder, monkeypatch):
+    """What goes between two pages, between two documents or with a run: the package is of a moment after it."""
+    logged_for_export(log)
+    monkeypatch.setattr(pages, "PAGE", 8)
+    report = exported(log, folder / "pages", once(lambda: erased(url)))
+    assert (report.findings, report.records, report.openings) == ((), 34, 32)
+    with monkeypatch.context() as patch:
+        act = once(lambda: erase(url, "http://a.example/robots.txt"), unpack_body)
+        patch.setattr(package_documents, "unpack_body", act)
+        report = exported(log, folder / "documents", None)
+    assert (report.findings, report.records, report.openings) == ((), 34, 31)
+    monkeypatch.setattr(pages, "PAGE", 1)
+    report = exported(log, folder / "pruned", once(lambda: pruned(url, "due")))
+    assert (report.findings, report.records, report.openings) == ((), 32, 30)
+    assert findings(log) == ()
+
+
+def an_export_that_is_overtaken_each_time_ends(log, url, folder):
+    """It is neither a package nor an accusation, and leaves nothing behind."""
+    logged_for_export(log)
+    left = [f"http://a.example/{number}" for number in range(30)]
+
+    def beside(_):
+        assert erase(url, left.pop()) == ExitCode.DONE
+
+    with pytest.raises(LogError, match="export it again") as raised:
+        exported(log, folder / "package", beside, runs=frozenset({"living"}))
+    assert raised.value.exit_code == ExitCode.REFUSED
+    assert list(folder.iterdir()) == []
     assert findings(log) == ()
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 64
 _SEEN: Final = 100_000
+_BODY_SQL: Final = "SELECT codec, size, body FROM document WHERE id = ? AND sha256 = ?"
 
 
 class NeededDocuments:
@@ -107,13 +108,16 @@ def _documents(
     """Yield digest, kind and octets of the needed documents, page by page."""
     last = 0
     while rows := session.execute(
-        "SELECT id, sha256, kind, size, codec FROM document WHERE id > ? ORDER BY id LIMIT ?", (last, _PAGE)
+        "SELECT id, sha256, kind FROM document WHERE id > ? ORDER BY id LIMIT ?", (last, _PAGE)
     ).fetchall():
         last = rows[-1][0]
-        for number, digest, kind, size, codec in rows:
+        for number, digest, kind in rows:
             if (kinds and kind not in kinds) or digest not in needed:
                 continue
-            (body,) = session.execute("SELECT body FROM document WHERE id = ?", (number,)).fetchone()
+            row = session.execute(_BODY_SQL, (number, digest)).fetchone()
+            if row is None:
+                continue  # removed meanwhile, which the export looks for at its end
+            codec, size, body = row
             try:
                 octets = unpack_body(codec, size, body)
             except ValueError as error:

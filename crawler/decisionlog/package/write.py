@@ -1,17 +1,19 @@
 """Writes an export package: whole segments, and with them all that an outsider needs to verify them.
 
 What is exported is the log as it stands at one moment: sizes, heads and registry are read in one transaction,
-and what a running crawl appends after it is left for the next time. Memory is bounded whatever the size of
-the log. A package is complete or not there (`folder`).
+and what a running crawl appends after it is left for the next time. What was lawfully removed after it was
+left out of the rest: then the export begins again. Memory is bounded whatever the size of the log. A package
+is complete or not there (`folder`).
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog import schema, store
-from crawler.decisionlog.errors import IntegrityError
+from crawler.decisionlog.errors import IntegrityError, LogError
 from crawler.decisionlog.findings import Findings
 from crawler.decisionlog.package import layout
 from crawler.decisionlog.package.arrow import load_pyarrow
@@ -22,7 +24,7 @@ from crawler.decisionlog.package.jsonl import line
 from crawler.decisionlog.package.layout import Counts, Encoding, Manifest, SegmentPart
 from crawler.decisionlog.package.readme import readme
 from crawler.decisionlog.tree import CompactRange
-from crawler.decisionlog.verify_claims import read_claims
+from crawler.decisionlog.verify_claims import newest_removal, read_claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.session import Session
     from crawler.decisionlog.verify_segment import SegmentClaim
 
+_ATTEMPTS: Final = 4
 _PAGE: Final = 4000
 _SUM_COLUMNS: Final = tuple(column.name for column in schema.rollup.columns if column.name != "segment_id")
 
@@ -49,17 +52,32 @@ def write_package(
 ) -> Manifest:
     """Write a package into a new folder `target` and return its manifest.
 
-    `progress` gets the number of records so far. Raises LogError when the log cannot be read, IntegrityError
-    when it holds what no writer wrote, PackageError when the folder exists or cannot be written.
+    `progress` gets the number of records so far. Raises LogError when the log cannot be read, or something of
+    it was removed in the midst of each of a few attempts, IntegrityError when it holds what no writer wrote,
+    PackageError when the folder exists or cannot be written.
     """
     if plan.encoding is Encoding.PARQUET:
         load_pyarrow()
     connection = store.open_for_reading(reader.path)
     try:
-        with store.explained(reader.path, "read"), PackageFolder(target) as folder:
-            return _Export(reader, store.octets(connection), folder, plan).run(now_us, progress)
+        session = store.octets(connection)
+        for _ in range(_ATTEMPTS):
+            with (
+                store.explained(reader.path, "read"),
+                PackageFolder(target) as folder,
+                suppress(_OvertakenError),
+            ):
+                return _Export(reader, session, folder, plan).run(now_us, progress)
     finally:
         connection.close()
+    raise LogError(
+        f"something was erased or pruned in {reader.path} each of the {_ATTEMPTS} times that it was read;"
+        " nothing is exported, export it again when that is done"
+    )
+
+
+class _OvertakenError(Exception):
+    """Something was lawfully removed while it was being exported."""
 
 
 class _Export:
@@ -98,6 +116,7 @@ class _Export:
             documents = write_documents(self._session, self._folder, needed)
         heads = self._heads(chosen)
         checkpoints, origin = self._registry_parts(size) if self._registry else (0, "")
+        self._see_whether_overtaken(size)
         self._folder.put(layout.VERIFIER, files(__package__).joinpath("independent.py").read_bytes())
         manifest = self._manifest(
             parts,
@@ -134,6 +153,11 @@ class _Export:
             files=tuple(self._folder.parts),
         )
 
+    def _see_whether_overtaken(self, size: int) -> None:
+        """After the last read, see whether anything was lawfully removed since the first one."""
+        if self._registry and newest_removal(self._session) >= size:
+            raise _OvertakenError
+
     def _pruned(self) -> set[int]:
         if not self._registry:
             return set()
@@ -156,7 +180,7 @@ class _Export:
             openings=openings,
             records=None if pruned else records,
             urls=None if pruned else urls,
-            sums=self._sums(claim) if self._registry else None,
+            sums=self._sums(claim) if self._registry and claim.sealed_us is not None else None,
         )
 
     def _note(self, part: Part) -> None:

@@ -56,8 +56,14 @@ def test_a_segment_is_sealed_while_a_url_of_it_is_erased(log, monkeypatch):
     erased_beside.a_segment_is_sealed_while_it_is_erased(log, log.url, monkeypatch)
 
 
-def test_an_export_beside_an_erasure_is_whole(log, tmp_path):
-    erased_beside.an_export_beside_it_is_whole(log, log.url, tmp_path / "package")
+def test_an_export_beside_an_erasure_or_a_pruning_is_whole(log, tmp_path, monkeypatch):
+    (tmp_path / "packages").mkdir()
+    erased_beside.an_export_beside_it_is_whole(log, log.url, tmp_path / "packages", monkeypatch)
+
+
+def test_an_export_that_is_overtaken_each_time_ends_and_leaves_nothing(log, tmp_path):
+    (tmp_path / "packages").mkdir()
+    erased_beside.an_export_that_is_overtaken_each_time_ends(log, log.url, tmp_path / "packages")
 
 
 def test_a_verification_beside_an_erasure_accuses_nobody(log):

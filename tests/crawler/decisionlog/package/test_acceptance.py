@@ -192,6 +192,16 @@ def test_an_export_is_on_the_record_of_its_log_and_the_log_stays_intact(
     assert [part.run for part in verify_package(other).segments] == ["run-2"]
 
 
+@pytest.mark.parametrize("recorded", [[], ["--no-record"]])
+def test_a_package_that_does_not_verify_is_not_delivered_in_silence(packages, recorded, tmp_path, capsys):
+    from crawler.cli import main
+
+    packages.log.unguarded().execute("DELETE FROM opening WHERE idx = 4")
+    words = ["log", "export", "--log", packages.log.url, "--package", str(tmp_path / "out"), *recorded]
+    assert main(words) == ExitCode.TAMPERED
+    assert "does not verify" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -17,7 +17,9 @@ from blocklists.errors import ExitCode
 from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.package.layout import Encoding, ManifestError, PackageError, parse_manifest
+from crawler.decisionlog.package.plan import PackagePlan
 from crawler.decisionlog.package.verify import verify_package
+from crawler.decisionlog.package.write import write_package
 from crawler.decisionlog.verify import verify_log
 
 KINDS = [
@@ -246,6 +248,22 @@ def test_an_open_segment_is_exported_as_far_as_it_goes(log, packages, entry):
     report = verify_package(package)
     assert report.findings == ()
     assert not report.segments[2].sealed
+
+
+def test_a_segment_that_is_sealed_while_it_is_exported_is_exported_as_it_was(log, packages, entry, tmp_path):
+    writer = log.open(run_id="living")
+    writer.append(entry(), wait=True).result(10)
+    target, closed = tmp_path / "beside", []
+
+    def seal(_):
+        if not closed:
+            closed.append(writer.close(seal=True))
+
+    with log.reader() as reader:
+        write_package(reader, target, PackagePlan(encoding=Encoding.JSONL), now_us=1, progress=seal)
+    assert closed[0] is not None
+    report = packages.verify(target)
+    assert (report.findings, report.records) == ((), 21)
 
 
 def test_a_log_of_the_first_format_can_be_exported(log, packages):
