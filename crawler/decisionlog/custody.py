@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from blocklists.durable import sync
+from crawler.decisionlog.endless import refuse_endless
 from crawler.decisionlog.errors import IntegrityError, LogError
-from crawler.decisionlog.keys import refuse_endless
 from crawler.decisionlog.notes import LONGEST_NOTE, Note, NoteError, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ database cannot read: who has both can rewrite history back to the last checkpoi
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import stat
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from blocklists.durable import sync
+from crawler.decisionlog.endless import refuse_endless
 from crawler.decisionlog.errors import LogError
 
 if TYPE_CHECKING:
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 _LIMIT: Final = 16 * 1024
 _LOOSE: Final = stat.S_IRWXG | stat.S_IRWXO
-
-
-def refuse_endless(path: Path) -> None:
-    """Raise OSError for a pipe or a device: opening one waits for its writer, the other has no end."""
-    with suppress(FileNotFoundError):
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:

@@ -17,10 +17,10 @@ from sqlalchemy import BindParameter, bindparam, select
 
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.errors import IntegrityError
+from crawler.decisionlog.log_keys import LogKeys
 from crawler.decisionlog.record_query import url_text
 from crawler.decisionlog.registry import SegmentOpened, SegmentSealed
 from crawler.decisionlog.rollup import COUNTED, host_key, unpack_places
-from crawler.decisionlog.signers import Signers
 from crawler.decisionlog.url_index import FEWEST, UrlKey, places_of, signed_payload
 
 if TYPE_CHECKING:
@@ -112,12 +112,12 @@ class UrlQuestion:
             asked[number, key.bucket(digest)] = (key, digest)
         done: dict[int, tuple[UrlKey, int]] = {}
         places: list[tuple[int, int]] = []
-        signers = Signers.of(self._reader) if asked else Signers(())
+        log_keys = LogKeys.of(self._reader) if asked else LogKeys(())
         leaves = self._leaves([number for number, _ in asked])
         for part in _parts(list(asked)):
             for row in self._reader.buckets_at(part, self._host):
                 key, digest = asked[row.segment_id, row.bucket]
-                payload = signed_payload(key, row.bucket, row.body, signers, leaves.get(row.segment_id))
+                payload = signed_payload(key, row.bucket, row.body, log_keys, leaves.get(row.segment_id))
                 if payload is None:
                     raise self._changed(row.segment_id, "its signature is not that of the log")
                 try:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUERY_TYPE: Final = "application/timestamp-query"
-REPLY_TYPE: Final = "application/timestamp-reply"
 LONGEST_REPLY: Final = 64 * 1024
 _LONGEST_ROOTS: Final = 1024 * 1024  # all roots that a system trusts take a fifth of it
 _TOLERANCE_S: Final = 300  # clocks of a log and of an authority differ

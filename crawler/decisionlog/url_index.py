@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.engine import Connection
 
+    from crawler.decisionlog.log_keys import LogKeys
     from crawler.decisionlog.session import Value
-    from crawler.decisionlog.signers import Signers
 
 FEWEST: Final = 512  # records of a host in a segment; of fewer all are read in 2 ms
 LABEL: Final = b"sekisho.url-posting\x00"
@@ -138,7 +138,7 @@ def places_of(payload: bytes, digest: int) -> list[int]:
 
 
 def signed_payload(
-    key: UrlKey, bucket: int, body: bytes, signers: Signers, leaves: tuple[int, int] | None
+    key: UrlKey, bucket: int, body: bytes, log_keys: LogKeys, leaves: tuple[int, int] | None
 ) -> bytes | None:
     """Return the payload of a bucket if a key of the log has signed it between those entries, else None."""
     signature, payload = body[:_SIGNATURE_SIZE], bytes(body[_SIGNATURE_SIZE:])
@@ -146,7 +146,7 @@ def signed_payload(
         octets = key.signed(bucket, payload)
     except OverflowError:
         return None
-    return payload if leaves is not None and signers.signed(octets, signature, leaves) else None
+    return payload if leaves is not None and log_keys.signed(octets, signature, leaves) else None
 
 
 def _parts_for(records: int) -> int:

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 
 from crawler.decisionlog import schema, store
 from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.log_keys import LogKeys
 from crawler.decisionlog.registry import Pruned, SegmentOpened, SegmentSealed
-from crawler.decisionlog.signers import Signers
 from crawler.decisionlog.url_index import FEWEST, KEY_SIZE, UrlKey, buckets_for, made_anew, signed_payload
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def check_url_indexes(reader: LogReader, findings: Findings) -> str:
         return "this log has no indexes of URLs"
     connection = store.open_for_reading(reader.path)
     try:
-        check = _Check(connection, Signers.of(reader), findings)
+        check = _Check(connection, LogKeys.of(reader), findings)
         count = 0
         for row in connection.execute(_sealed()).all():
             try:
@@ -62,9 +62,9 @@ def _sealed() -> Any:  # noqa: ANN401 - SQLAlchemy's type of a statement is long
 class _Check:
     """The comparison of all indexes of a log."""
 
-    def __init__(self, connection: Connection, signers: Signers, findings: Findings) -> None:
+    def __init__(self, connection: Connection, log_keys: LogKeys, findings: Findings) -> None:
         self._connection = connection
-        self._signers = signers
+        self._log_keys = log_keys
         self._findings = findings
 
     def segment(self, row: Row[Any]) -> int:
@@ -99,7 +99,7 @@ class _Check:
             body = self._connection.execute(own.where(_POSTING.bucket == bucket)).scalar()
             if body is None:
                 self._wrong(number, key.segment, key.host, f"its part {bucket} is gone")
-            elif signed_payload(key, bucket, body, self._signers, leaves) != payload:
+            elif signed_payload(key, bucket, body, self._log_keys, leaves) != payload:
                 self._wrong(
                     number,
                     key.segment,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Signer:
+class _Period:
     """A key of the log, and between which entries of its registry it could sign."""
 
     key: Ed25519PublicKey
@@ -30,16 +30,16 @@ class _Signer:
     retired: int | None = None
 
 
-class Signers:
+class LogKeys:
     """The keys of a log. Make it with `of`."""
 
-    def __init__(self, signers: Collection[_Signer]) -> None:
-        self._signers = signers
+    def __init__(self, periods: Collection[_Period]) -> None:
+        self._periods = periods
 
     @classmethod
     def of(cls, reader: LogReader) -> Self:
         """Return the keys that the registry of a log names. Raises LogError."""
-        found: dict[str, _Signer] = {}
+        found: dict[str, _Period] = {}
         for leaf in reader.leaves((KeyAdded.KIND, KeyRetired.KIND)):
             match leaf.event:
                 case KeyAdded(vkey=text):
@@ -49,7 +49,7 @@ class Signers:
                         continue  # `sekisho log verify` tells of it
                     if vkey.type == ED25519:
                         key = Ed25519PublicKey.from_public_bytes(vkey.key)
-                        found[text] = _Signer(key=key, added=leaf.idx)
+                        found[text] = _Period(key=key, added=leaf.idx)
                 case KeyRetired(vkey=text) if text in found:
                     found[text].retired = leaf.idx
                 case _:
@@ -59,10 +59,10 @@ class Signers:
     def signed(self, octets: bytes, signature: bytes, leaves: tuple[int, int]) -> bool:
         """Whether a key has signed that could between the entries of a segment's opening and of its seal."""
         opened, sealed = leaves
-        for signer in self._signers:
-            if signer.added < sealed and (signer.retired is None or signer.retired > opened):
+        for period in self._periods:
+            if period.added < sealed and (period.retired is None or period.retired > opened):
                 try:
-                    signer.key.verify(signature, octets)
+                    period.key.verify(signature, octets)
                 except InvalidSignature:
                     continue
                 return True
