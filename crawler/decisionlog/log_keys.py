@@ -7,18 +7,47 @@ For what is signed beside the checkpoints (`url_index`). The entries themselves 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import BindParameter, bindparam, select
 
+from crawler.decisionlog import schema
 from crawler.decisionlog.notes import ED25519, NoteError, parse_vkey
-from crawler.decisionlog.registry import KeyAdded, KeyRetired
+from crawler.decisionlog.registry import KeyAdded, KeyRetired, SegmentAdopted, SegmentOpened, SegmentSealed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.engine import Row
 
     from crawler.decisionlog.reader import LogReader
+
+_LEAF = schema.registry.c
+_NUMBERS: Final[BindParameter[Any]] = bindparam("numbers", expanding=True)
+_OPENINGS: Final = (SegmentOpened.KIND, SegmentAdopted.KIND)
+_ENDS: Final = (
+    select(_LEAF.segment_id, _LEAF.kind, _LEAF.idx)
+    .where(_LEAF.segment_id.in_(_NUMBERS), _LEAF.kind.in_((*_OPENINGS, SegmentSealed.KIND)))
+    .order_by(_LEAF.idx.desc())
+)
+_SEGMENTS: Final = 10_000  # asked for at a time
+
+
+def opened_and_sealed(
+    rows_of: Callable[[Select[Any], Mapping[str, Sequence[int]]], Iterable[Row[Any]]], numbers: Sequence[int]
+) -> dict[int, tuple[int, int]]:
+    """Return the entries of the openings and of the seals of segments, as far as both are there.
+
+    A segment that was open when its log was migrated has none of its opening, but one of its adoption.
+    """
+    opened, sealed = dict[int, int](), dict[int, int]()
+    for start in range(0, len(numbers), _SEGMENTS):
+        for row in rows_of(_ENDS, {"numbers": numbers[start : start + _SEGMENTS]}):
+            (opened if row.kind in _OPENINGS else sealed)[row.segment_id] = row.idx
+    return {number: (opened[number], sealed[number]) for number in opened.keys() & sealed.keys()}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,9 +17,8 @@ from sqlalchemy import BindParameter, bindparam, select
 
 from crawler.decisionlog import encoding, schema
 from crawler.decisionlog.errors import IntegrityError
-from crawler.decisionlog.log_keys import LogKeys
+from crawler.decisionlog.log_keys import LogKeys, opened_and_sealed
 from crawler.decisionlog.record_query import url_text
-from crawler.decisionlog.registry import SegmentOpened, SegmentSealed
 from crawler.decisionlog.rollup import COUNTED, host_key, unpack_places
 from crawler.decisionlog.url_index import FEWEST, UrlKey, places_of, signed_payload
 
@@ -39,12 +38,9 @@ _SEGMENTS: Final = 10_000  # segments asked for at a time
 _RECORDS_EACH: Final = 8  # of a decision, with its outcomes: where there are more, all records are read
 
 _NUMBERS: Final[BindParameter[Any]] = bindparam("numbers", expanding=True)
-_POSTING, _KEY, _LEAF = schema.posting.c, schema.url_key.c, schema.registry.c
+_POSTING, _KEY = schema.posting.c, schema.url_key.c
 _POSTINGS: Final = select(_POSTING.segment_id, _POSTING.places).where(
     _POSTING.host_key == bindparam("host_key"), _POSTING.segment_id.in_(_NUMBERS)
-)
-_ENDS: Final = select(_LEAF.segment_id, _LEAF.kind, _LEAF.idx).where(
-    _LEAF.segment_id.in_(_NUMBERS), _LEAF.kind.in_((SegmentOpened.KIND, SegmentSealed.KIND))
 )
 _KEYS: Final = select(schema.url_key).where(_KEY.host == bindparam("host"), _KEY.segment_id.in_(_NUMBERS))
 
@@ -113,7 +109,7 @@ class UrlQuestion:
         done: dict[int, tuple[UrlKey, int]] = {}
         places: list[tuple[int, int]] = []
         log_keys = LogKeys.of(self._reader) if asked else LogKeys(())
-        leaves = self._leaves([number for number, _ in asked])
+        leaves = opened_and_sealed(self._reader.rows, [number for number, _ in asked])
         for part in _parts(list(asked)):
             for row in self._reader.buckets_at(part, self._host):
                 key, digest = asked[row.segment_id, row.bucket]
@@ -157,15 +153,6 @@ class UrlQuestion:
             and found.last_idx - found.first_idx + 1 >= FEWEST
             and sum(getattr(found, name) for name in COUNTED.values()) >= FEWEST // _RECORDS_EACH
         )
-
-    def _leaves(self, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Return the entries of the openings and of the seals of segments, as far as both are there."""
-        found: dict[int, dict[str, int]] = {}
-        for start in range(0, len(numbers), _SEGMENTS):
-            for row in self._reader.rows(_ENDS, {"numbers": numbers[start : start + _SEGMENTS]}):
-                found.setdefault(row.segment_id, {})[row.kind] = row.idx
-        ends = (SegmentOpened.KIND, SegmentSealed.KIND)
-        return {number: (at[ends[0]], at[ends[1]]) for number, at in found.items() if at.keys() >= set(ends)}
 
     def _read_places(self, places: list[tuple[int, int]], about: Mapping[int, tuple[UrlKey, int]]) -> None:
         """Look at records that the index names, and see that each is what the index says."""

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 
 from crawler.decisionlog import schema, store
 from crawler.decisionlog.findings import Problem
-from crawler.decisionlog.log_keys import LogKeys
-from crawler.decisionlog.registry import Pruned, SegmentOpened, SegmentSealed
+from crawler.decisionlog.log_keys import LogKeys, opened_and_sealed
+from crawler.decisionlog.registry import Pruned
 from crawler.decisionlog.url_index import FEWEST, KEY_SIZE, UrlKey, buckets_for, made_anew, signed_payload
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _Check:
         stored = self._connection.execute(select(schema.url_key).where(_KEY.segment_id == row.id)).all()
         if not stored:
             return 0
-        uuid, leaves = UUID(row.uuid), self._leaves(row.id)
+        uuid, leaves = UUID(row.uuid), opened_and_sealed(self._connection.execute, [row.id]).get(row.id)
         counts = dict(self._counts(row.id))
         keys = {}
         for one in stored:
@@ -125,18 +125,6 @@ class _Check:
             for row in self._connection.execute(statement.distinct()):
                 text = f"an index of URLs of {row.host} is left of segment number {row.segment_id}"
                 self._findings.add(Problem.URL_INDEX_WRONG, text)
-
-    def _leaves(self, number: int) -> tuple[int, int] | None:
-        """Return the entries of a segment's opening and of its seal."""
-        rows = self._connection.execute(
-            select(_L.kind, _L.idx).where(
-                _L.segment_id == number, _L.kind.in_((SegmentOpened.KIND, SegmentSealed.KIND))
-            )
-        )
-        found = {row.kind: row.idx for row in rows}
-        if len(found) != 2:  # noqa: PLR2004 - opening and seal; `verify` tells of one that is gone
-            return None
-        return found[SegmentOpened.KIND], found[SegmentSealed.KIND]
 
     def _counts(self, number: int) -> Iterator[tuple[str, int]]:
         count = func.count()

@@ -1,0 +1,54 @@
+"""An index of URLs is believed where its log's key signed it, and nothing in its tables ends a look-up in an error of ours."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from blocklists.errors import ExitCode
+from crawler.cli import main
+from tests.crawler.decisionlog.conftest import Log, make_entry
+from tests.crawler.decisionlog.test_migrate import make_old
+from tests.crawler.decisionlog.test_url_index import (
+    BIG,
+    ask,
+    compared,
+    exhaustive,
+    same_but_for_the_way,
+    write_big,
+)
+
+PAGE = f"http://{BIG}/5"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    log = Log(tmp_path_factory.mktemp("trusted"))
+    write_big(log, "run-1", 600)
+    write_big(log, "run-2", 300)
+    return log
+
+
+@pytest.fixture
+def big(written, tmp_path):
+    folder = tmp_path / "big"
+    shutil.copytree(written.path.parent, folder)
+    log = Log(folder)
+    log.clock.now = written.clock.now + 10**9
+    return log
+
+
+def test_a_segment_that_was_open_when_its_log_was_migrated_is_looked_up_by_its_index(tmp_path):
+    log = Log(tmp_path)
+    writer = write_big(log, "run-1", 300, seal=False)
+    writer.append(make_entry(host=None, url=None), wait=True).result(10)
+    writer.close(seal=False)
+    make_old(log)
+    assert main(["log", "migrate", "--log", log.url, "--yes"]) == ExitCode.DONE
+    log.write(run_id="run-2")
+    answer = ask(log, PAGE)
+    assert [one.state for one in answer.hosts] == ["recovered"]
+    assert (len(answer.records), answer.by_url_index) == (2, 1)
+    assert same_but_for_the_way(answer, exhaustive(log, PAGE))
+    assert compared(log).findings == ()
