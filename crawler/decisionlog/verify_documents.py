@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.verify_source import DocumentSource
 
 _KNOWN: Final = 200_000
+_TYPES: Final = (int, bytes, int, bytes, bytes)  # of number, digest, size, codec and body
 
 BASIS: Final = frozenset({b"basis"})
 POLICY: Final = frozenset({b"policy"})
@@ -100,11 +101,24 @@ class DocumentCheck:
         gaps = []
         allowed = sum(self._source.kind(digest) is None for digest in self.discarded)
         for row in self._source.documents():
-            if row.number != last + 1:
+            self.count += 1
+            if (
+                tuple(map(type, (row.number, row.sha256, row.size, row.codec, row.body))) != _TYPES
+                or row.size < 0
+            ):
+                self._findings.add(
+                    Problem.DOCUMENT_CHANGED,
+                    f"document number {row.number!a} is nothing that a writer writes",
+                )
+                continue
+            if row.number < 1:
+                self._findings.add(
+                    Problem.DOCUMENT_CHANGED, f"document {row.sha256.hex()} has the number {row.number}"
+                )
+            elif row.number != last + 1:
                 gone += row.number - last - 1
                 gaps.append(f"documents number {last + 1} to {row.number - 1} are gone")
-            last = row.number
-            self.count += 1
+            last = max(row.number, 0)
             self._check(row.sha256, row.kind, row.size, row.codec, row.body)
         if gone > allowed:
             for gap in gaps:

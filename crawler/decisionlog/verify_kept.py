@@ -19,18 +19,18 @@ from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Table
 
     from crawler.decisionlog.session import Session
 
-_URLS: Final = ("url", "parent_url")  # octets when they are no valid Unicode, else text
-_SMALL: Final = (
-    schema.meta, schema.segment, schema.context, schema.head, schema.registry, schema.checkpoint,
-    schema.anchor,
-)  # fmt: skip
-_PAGE: Final = 5000  # documents
+_URLS: Final = frozenset({"url", "parent_url"})  # octets when they are no valid Unicode, else text
+_PAGE: Final = 5000  # rows
+_TEXT: Final = "CAST(? AS TEXT)"  # a session that gives texts as octets would give octets back
+_SAID: Final = {
+    b"text": "text", b"blob": "octets", b"integer": "a number", b"real": "a fraction", b"null": "nothing",
+}  # fmt: skip
 
 
 def _is_octets(table: Table, column: str) -> bool:
@@ -50,22 +50,20 @@ def odd(table: Table, columns: tuple[str, ...] = ()) -> str:
     )
 
 
-def _sql(table: Table, where: str) -> str:
-    names = _columns(table)
-    asked = ", ".join((*(f"typeof({name})" for name in names), *(name for name in names if name in _URLS)))
-    return f"SELECT {asked} FROM {table.name} WHERE ({odd(table)}){where}"  # noqa: S608 - names of the schema
+def _told(table: Table, kinds: Iterable[tuple[str, bytes]], urls: Mapping[str, bytes | None]) -> str | None:
+    """Return what is wrong with a row, given `typeof` of its columns, None if each is what a writer writes.
 
-
-def _told(table: Table, row: tuple[bytes | None, ...]) -> str | None:
-    """Return what is wrong with a row that was found, None if it is a URL that is rightly kept as octets."""
-    names = _columns(table)
-    urls = dict(zip((name for name in names if name in _URLS), row[len(names) :], strict=True))
-    for name, kind in zip(names, row[: len(names)], strict=True):
+    A URL is rightly kept as octets if it is no Unicode.
+    """
+    for name, kind in kinds:
+        column = table.columns[name]
         wanted = b"blob" if _is_octets(table, name) else b"text"
-        if kind in {wanted, b"null"} or not (name not in urls or _is_unicode(urls[name])):
+        if isinstance(column.type, BigInteger):
+            wanted = b"integer"
+        if kind == wanted or (kind == b"null" and column.nullable):
             continue
-        said = "text" if wanted == b"blob" else "octets"
-        return f"its {name} is kept as {said}, which no writer does: queries pass over it"
+        if not (name in urls and kind == b"blob" and not _is_unicode(urls[name])):
+            return f"its {name} is kept as {_SAID[kind]}, which no writer does: queries pass over it"
     return None
 
 
@@ -77,10 +75,16 @@ def _is_unicode(octets: bytes | None) -> bool:
     return True
 
 
-_RANGE: Final = " AND segment_id = ? AND idx >= ? AND idx < ?"
+def _of_records(table: Table) -> str:
+    asked = (*(f"typeof({name})" for name in _columns(table)), *_columns(table))
+    return (
+        f"SELECT idx, {', '.join(asked)} FROM {table.name} WHERE ({odd(table)})"  # noqa: S608 - names of the schema
+        " AND segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx"
+    )
+
+
 _RECORDS: Final = tuple(
-    (table, f"SELECT idx, {_sql(table, _RANGE).removeprefix('SELECT ')} ORDER BY idx")
-    for table in (schema.record, schema.opening)
+    (table, _columns(table), _of_records(table)) for table in (schema.record, schema.opening)
 )
 
 
@@ -91,30 +95,43 @@ def records_kept_otherwise(raw: Session, number: int, first: int, end: int) -> I
     """
     if not isinstance(raw, sqlite3.Connection):
         return
-    for table, sql in _RECORDS:
+    for table, names, sql in _RECORDS:
         for idx, *row in raw.execute(sql, (number, first, end)).fetchall():
-            told = _told(table, tuple(row))
+            values = dict(zip(names, row[len(names) :], strict=True))
+            urls = {name: value for name, value in values.items() if name in _URLS}
+            told = _told(table, zip(names, row, strict=False), urls)
             if told is not None:
                 yield idx, told
 
 
 def check_kept(raw: Session, findings: Findings) -> None:
     """Look at the tables beside those of records, on a session that gives texts as octets."""
-    there = {
-        name for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    }
-    for table in _SMALL:
-        if table.name.encode() in there:
-            _find(table, raw.execute(_sql(table, "")).fetchall(), findings)
-    sql, last = _sql(schema.document, " AND id > ? AND id <= ?"), 0
-    (size,) = raw.execute("SELECT coalesce(max(id), 0) FROM document").fetchone()
-    while last < size:
-        _find(schema.document, raw.execute(sql, (last, last + _PAGE)).fetchall(), findings)
-        last += _PAGE
+    found = raw.execute("SELECT lower(name) FROM sqlite_master WHERE type = 'table'").fetchall()
+    there = {name for (name,) in found}
+    for table in schema.metadata.sorted_tables:
+        if table not in {schema.record, schema.opening} and table.name.encode() in there:
+            _check_table(raw, table, findings)
 
 
-def _find(table: Table, rows: list[tuple[bytes, ...]], findings: Findings) -> None:
-    for row in rows:
-        told = _told(table, row)
-        if told is not None:
-            findings.add(Problem.KEPT_OTHERWISE, f"a row of the table {table.name}: {told}")
+def _check_table(raw: Session, table: Table, findings: Findings) -> None:
+    """Look at each row of a table, a page at a time; where what orders them is odd, no page follows."""
+    names = tuple(table.columns.keys())
+    keys = tuple(column.name for column in table.primary_key)
+    order = ", ".join(keys)
+    start = ", ".join(
+        "?" if isinstance(table.c[key].type, (BigInteger, LargeBinary)) else _TEXT for key in keys
+    )
+    kinds = " || ' ' || ".join(f"typeof({name})" for name in names)
+    page = f"SELECT {kinds}, {order} FROM {table.name}{{}} ORDER BY {order} LIMIT {_PAGE}"  # noqa: S608 - names of the schema
+    known: dict[bytes, str | None] = {}
+    rows = raw.execute(page.format("")).fetchall()
+    while rows:
+        for kept, *_ in rows:
+            if kept not in known:
+                known[kept] = _told(table, zip(names, kept.split(), strict=True), {})
+            told = known[kept]
+            if told is not None:
+                findings.add(Problem.KEPT_OTHERWISE, f"a row of the table {table.name}: {told}")
+        kept, *last = rows[-1]
+        odd_key = known[kept] is not None or len(rows) < _PAGE
+        rows = [] if odd_key else raw.execute(page.format(f" WHERE ({order}) > ({start})"), last).fetchall()

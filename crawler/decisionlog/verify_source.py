@@ -53,7 +53,7 @@ _PACKED_OPENINGS_SQL: Final = (
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY opening.idx"
 )
 _DOCUMENTS_SQL: Final = (
-    "SELECT id, sha256, kind, size, codec, body FROM document WHERE id > ? ORDER BY id LIMIT ?"
+    "SELECT id, sha256, kind, size, codec, body FROM document WHERE id {0} ? ORDER BY id LIMIT ?"
 )
 
 NO_RECORDS: Final[tuple[tuple[Any, ...], ...]] = ((),) * len(RECORD_COLUMNS)
@@ -228,11 +228,14 @@ class DatabaseSource:
 
     def documents(self) -> Iterator[DocumentRow]:
         """Yield the documents, a page at a time."""
-        last = 0
-        while rows := self._raw.execute(_DOCUMENTS_SQL, (last, _DOCUMENTS)).fetchall():
+        sql = _DOCUMENTS_SQL.format(">=")
+        (last,) = self._raw.execute(
+            "SELECT min(id) FROM document"
+        ).fetchone()  # whoever forges one may take 0
+        while rows := self._raw.execute(sql, (last, _DOCUMENTS)).fetchall():
             for number, digest, kind, size, codec, body in rows:
                 yield DocumentRow(number=number, sha256=digest, kind=kind, size=size, codec=codec, body=body)
-            last = rows[-1][0]
+            sql, last = _DOCUMENTS_SQL.format(">"), rows[-1][0]
 
     def mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
         """Return the first record that refers to the document."""
@@ -241,7 +244,10 @@ class DatabaseSource:
             " WHERE r.basis_sha256 = ? OR r.body_sha256 = ? LIMIT 1",
             (digest, digest),
         ).fetchone()
-        return (None, None) if row is None else (UUID(row[0].decode("ascii")), row[1])
+        try:
+            return (None, None) if row is None else (UUID(row[0].decode("ascii")), row[1])
+        except (ValueError, AttributeError):
+            return None, None  # the segment's row was changed as well, which is a finding of its own
 
 
 def packed_page(source: RecordSource, number: int, first: int, end: int) -> PackedPage | None:

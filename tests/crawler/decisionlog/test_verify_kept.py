@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 import pytest
@@ -46,6 +47,24 @@ def retype(path, table, column, where):
         ).rowcount
     raw.close()
     return changed
+
+
+def retyped(path, *tables):
+    """Make the columns of tables take values of every type, and none at all; keys that are row ids stay."""
+    loosen(path, tables)
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA writable_schema = ON")
+        for table in tables:
+            (sql,) = raw.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+            alias = re.search(r"PRIMARY KEY \((\w+)\)(?!.*WITHOUT ROWID)", sql, re.DOTALL)
+            lines = [
+                line
+                if alias and line.strip().startswith(f"{alias[1]} ")
+                else re.sub("INTEGER|NOT NULL", "", line)
+                for line in sql.splitlines()
+            ]
+            raw.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", ("\n".join(lines), table))
+    raw.close()
 
 
 def verified(log):
@@ -116,3 +135,40 @@ def test_a_value_beside_the_records_of_another_type_is_found(full, table, column
     report = verified(full)
     assert report.exit_code == ExitCode.TAMPERED
     assert report.findings
+
+
+@pytest.mark.parametrize("number", [0, -1, -(2**63)])
+def test_a_forged_document_is_read_whatever_its_number(full, number):
+    """The newest leaves no gap when it is moved, and nobody reads it by its number."""
+    loosen(full.path, ["document"])
+    with sqlite3.connect(full.path) as raw:
+        raw.execute("UPDATE document SET id = ? WHERE id = (SELECT max(id) FROM document)", (number,))
+    raw.close()
+    (finding,) = verified(full).findings
+    assert finding.problem is Problem.DOCUMENT_CHANGED
+    assert f"has the number {number}" in finding.text
+    with sqlite3.connect(full.path) as raw:
+        raw.execute("UPDATE document SET body = x'666f72676564', kind = CAST(kind AS BLOB) WHERE id < 1")
+    raw.close()
+    texts = " ".join(finding.text for finding in verified(full).findings)
+    assert "was changed" in texts
+    assert "its kind is kept as octets" in texts
+
+
+def test_a_document_of_the_largest_number_keeps_nobody_waiting(full):
+    loosen(full.path, ["document"])
+    with sqlite3.connect(full.path) as raw:
+        raw.execute("UPDATE document SET id = 9000000000000000000 WHERE id = (SELECT max(id) FROM document)")
+    raw.close()
+    (finding,) = verified(full).findings
+    assert finding.problem is Problem.DOCUMENT_MISSING
+
+
+@pytest.mark.parametrize("value", [None, b"x", 1.5, -1])
+@pytest.mark.parametrize("column", ["sha256", "kind", "size", "codec", "body"])
+def test_a_value_of_a_document_that_no_writer_writes_is_a_finding(full, column, value):
+    retyped(full.path, "document")
+    with sqlite3.connect(full.path) as raw:
+        raw.execute(f"UPDATE document SET {column} = ? WHERE id = (SELECT max(id) FROM document)", (value,))
+    raw.close()
+    assert verified(full).exit_code == ExitCode.TAMPERED
