@@ -18,6 +18,7 @@ from crawler.decisionlog.uncollected import uncollected
 from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
 from crawler.decisionlog.verify_page import PageCheck, opens, see_integers
 from crawler.decisionlog.verify_source import Contexts, kept_otherwise, packed, packed_page
+from crawler.decisionlog.verify_told import gives_its_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from crawler.decisionlog.verify_source import PackedPage, Page, RecordSource
     from crawler.decisionlog.verify_sums import HostSums
 
-_SCHEMAS: Final = 1 << 31
 _LARGEST_HOLE: Final = 10_000_000  # indices, of all holes; when more are gone, nothing else is looked at
 
 
@@ -106,15 +106,7 @@ class SegmentCheck:
 
     def is_of_another_version(self) -> bool:
         """Whether its UUID commits to a schema of records that only another version of Sekisho knows."""
-        schema = self._claim.schema
-        return type(schema) is int and 1 < schema < _SCHEMAS and self._derived(schema) == self._claim.uuid
-
-    def _derived(self, schema: int | None = None) -> UUID:
-        claim = self._claim
-        return encoding.derive_segment_uuid(
-            schema=schema, number=claim.number, run=claim.run, agent=claim.agent,
-            opened_us=claim.opened_us, nonce=claim.nonce,
-        )  # fmt: skip
+        return self._claim.schema != encoding.SCHEMA_VERSION and gives_its_uuid(self._claim)
 
     def _find(self, problem: Problem, text: str, idx: int | None = None) -> None:
         self._findings.add(problem, text, self._claim.uuid, idx)
@@ -122,7 +114,7 @@ class SegmentCheck:
     def run(self, progress: Callable[[int], None] | None = None) -> SegmentReport:
         """Verify the segment and return its counts; what is wrong goes to the findings."""
         claim = self._claim
-        if claim.schema != encoding.SCHEMA_VERSION or self._derived() != claim.uuid:
+        if claim.schema != encoding.SCHEMA_VERSION or not gives_its_uuid(claim):
             self._find(
                 Problem.SEGMENT_CHANGED,
                 "its row (number, run, agent, schema, opening time or nonce) does not give its UUID",

@@ -83,7 +83,7 @@ def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
         find(Problem.SEGMENT_CHANGED, "the registry opened it with another number, run or agent")
     _compare_seal(claim, told, find)
     if told.intents:  # its records are not verified, nor the row with them
-        if not _gives_its_uuid(claim):
+        if not gives_its_uuid(claim):
             find(Problem.SEGMENT_CHANGED, "its row, which stays when its records go, does not give its UUID")
         return
     heads = {size: root for size, root, _ in claim.heads}
@@ -95,7 +95,8 @@ def _compare_one(claim: SegmentClaim, told: Told, findings: Findings) -> None:
             )
 
 
-def _gives_its_uuid(claim: SegmentClaim) -> bool:
+def gives_its_uuid(claim: SegmentClaim) -> bool:
+    """Whether a segment's row gives its UUID, whatever schema of records it names."""
     version = claim.schema
     return type(version) is int and 0 < version < _SCHEMAS and claim.uuid == encoding.derive_segment_uuid(
         schema=version, number=claim.number, run=claim.run, agent=claim.agent,
