@@ -23,7 +23,7 @@ from crawler.decisionlog.registry import Pruned, PruneIntended, SegmentAdopted, 
 from crawler.decisionlog.rollup import HostSum, host_key, host_of, parsed_sum, sums
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.registry import Leaf
@@ -33,7 +33,7 @@ _SEGMENTS: Final = 10_000  # segments asked for at a time
 
 _SUM, _SEGMENT, _LEAF = schema.rollup.c, schema.segment.c, schema.registry.c
 _COUNT: Final = select(func.count()).select_from(schema.segment)
-_ALL: Final = select(_SEGMENT.id).order_by(_SEGMENT.id)
+_ALL: Final = select(_SEGMENT.id, _SEGMENT.sealed_us).order_by(_SEGMENT.id)
 _UNSUMMED: Final = _ALL.where(
     or_(
         _SEGMENT.sealed_us.is_(None),
@@ -137,44 +137,15 @@ def lookup(reader: LogReader, target: Target, *, exhaustive: bool = False) -> An
     Asks as often for a thousand sealed segments as for one; those without an index are read one by one, and
     all are if the question is `exhaustive`, which for a URL trusts no index.
     """
-    with_sums = reader.format != schema.FORMAT_1
-    unsummed = list(_from_unsummed(reader, target, with_sums=with_sums))
-    summed = list(_from_sums(reader, target)) if with_sums else []
-    told = {number for number, _ in summed}  # what was sealed in between has sums by now
-    found = [*summed, *(each for each in unsummed if each[0] not in told)]
-    segments = _segments(reader, {number for number, _ in found}, with_ends=with_sums)
-    answers: list[HostAnswer] = []
-    for number, host_sum in found:
-        segment = segments.get(number)
-        if segment is None:
-            raise IntegrityError(f"{reader.path}: sums of a segment that is gone; run `sekisho log verify`")
-        answers.append(
-            HostAnswer(
-                host=host_of(host_sum.host_key),
-                number=number,
-                segment=segment.uuid,
-                run=segment.run,
-                agent=segment.agent,
-                state=segment.state,
-                found=host_sum,
-                pruning=segment.pruning,
-            )
-        )
-    answers.sort(key=lambda one: (one.found.first_us, one.host))
-    records: tuple[StoredRecord, ...] = ()
-    unopened = by_url_index = 0
-    if target.url is not None:
-        question = UrlQuestion(reader, target.host, target.url, answers, segments)
-        records = question.run(indexed=with_sums and not exhaustive)
-        unopened, by_url_index = question.unopened, question.by_url_index
-    return Answer(
-        target=target,
-        hosts=tuple(answers),
-        records=records,
-        unopened=unopened,
-        segments=reader.rows(_COUNT)[0][0],
-        by_url_index=by_url_index,
-    )
+    found = _Found(reader, target, with_sums=reader.format != schema.FORMAT_1)
+    try:
+        return found.answer(exhaustive=exhaustive)
+    except IntegrityError:
+        # A crawl may have sealed meanwhile what was read as open, or somebody pruned what was read.
+        if not found.is_outdated():
+            raise
+        found = _Found(reader, target, with_sums=found.with_sums)
+        return found.answer(exhaustive=exhaustive)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -187,6 +158,70 @@ class Held:
     state: str
     size: int | None
     pruning: Pruning | None = None
+
+
+class _Found:
+    """What segments hold of a target, by their sums or as counted, and how they stood then."""
+
+    def __init__(self, reader: LogReader, target: Target, *, with_sums: bool) -> None:
+        self._reader = reader
+        self._target = target
+        self.with_sums = with_sums
+        unsummed = reader.rows(_UNSUMMED if with_sums else _ALL)
+        counted = list(_from_records(reader, target, [row.id for row in unsummed]))
+        summed = list(_from_sums(reader, target)) if with_sums else []
+        told = {number for number, _ in summed}  # what was sealed in between has sums by now
+        self._sums = [*summed, *(each for each in counted if each[0] not in told)]
+        self._segments = self._read_segments()
+        for number in {row.id for row in unsummed if row.sealed_us is None} - told:
+            segment = self._segments.get(number)
+            if segment is not None and segment.state != "pruned":
+                segment.state = "open"  # as when it was counted, whatever was written and sealed since
+
+    def is_outdated(self) -> bool:
+        """Whether a segment was sealed or pruned since. Raises LogError."""
+        return self._read_segments() != self._segments
+
+    def answer(self, *, exhaustive: bool) -> Answer:
+        """Return the answer. Raises LogError; IntegrityError also when what was found is outdated."""
+        answers = sorted(self._answers(), key=lambda one: (one.found.first_us, one.host))
+        records: tuple[StoredRecord, ...] = ()
+        unopened = by_url_index = 0
+        if self._target.url is not None:
+            question = UrlQuestion(
+                self._reader, self._target.host, self._target.url, answers, self._segments
+            )  # fmt: skip
+            records = question.run(indexed=self.with_sums and not exhaustive)
+            unopened, by_url_index = question.unopened, question.by_url_index
+        return Answer(
+            target=self._target,
+            hosts=tuple(answers),
+            records=records,
+            unopened=unopened,
+            segments=self._reader.rows(_COUNT)[0][0],
+            by_url_index=by_url_index,
+        )
+
+    def _answers(self) -> Iterator[HostAnswer]:
+        for number, host_sum in self._sums:
+            segment = self._segments.get(number)
+            if segment is None:
+                raise IntegrityError(
+                    f"{self._reader.path}: sums of a segment that is gone; run `sekisho log verify`"
+                )
+            yield HostAnswer(
+                host=host_of(host_sum.host_key),
+                number=number,
+                segment=segment.uuid,
+                run=segment.run,
+                agent=segment.agent,
+                state=segment.state,
+                found=host_sum,
+                pruning=segment.pruning,
+            )
+
+    def _read_segments(self) -> dict[int, Held]:
+        return _segments(self._reader, {number for number, _ in self._sums}, with_ends=self.with_sums)
 
 
 def _segments(reader: LogReader, numbers: Collection[int], *, with_ends: bool) -> dict[int, Held]:
@@ -229,13 +264,12 @@ def _from_sums(reader: LogReader, target: Target) -> Iterator[tuple[int, HostSum
             ) from error
 
 
-def _from_unsummed(reader: LogReader, target: Target, *, with_sums: bool) -> Iterator[tuple[int, HostSum]]:
+def _from_records(reader: LogReader, target: Target, numbers: Sequence[int]) -> Iterator[tuple[int, HostSum]]:
     """Yield what segments that have no sums hold: open ones, and those from before there were sums."""
-    unsummed = [row.id for row in reader.rows(_UNSUMMED if with_sums else _ALL)]
     record = schema.record.c
     names = or_(record.host == target.host, record.host.endswith(f".{target.host}", autoescape=True))
-    for start in range(0, len(unsummed), _SEGMENTS):
-        by_segment = reader.groups(unsummed[start : start + _SEGMENTS], names)
+    for start in range(0, len(numbers), _SEGMENTS):
+        by_segment = reader.groups(numbers[start : start + _SEGMENTS], names)
         for number, groups in by_segment.items():
             for found in sums(groups):
                 yield number, found

@@ -10,6 +10,7 @@ read, and must fit the sums too.
 from __future__ import annotations
 
 from collections import Counter
+from operator import eq, ge
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -78,15 +79,29 @@ class UrlQuestion:
         if indexed and rest:
             for number in self._read_named():
                 del rest[number]
-            for number in self._read_posted(rest):
+            for number in self._read_posted([number for number in rest if not self._may_change(number)]):
                 del rest[number]
         for number in rest:
             self._read_segment(number)
         found = [
             record for part in _parts(self._places) for record in self._reader.at(part, self._named)
         ]  # fmt: skip
+        staying = {number for number in self._answers if self._segments[number].pruning is None}
+        named = {self._named[number][0] for number in staying}
+        if sum(record.segment in named for record in found) != sum(
+            number in staying for number, _ in self._places
+        ):
+            raise IntegrityError(
+                f"{self._reader.path}: a record of {self._host} is gone since it was found;"
+                " run `sekisho log verify`"
+            )
         found.sort(key=lambda record: (record.ts_us, record.idx))
         return tuple(found)
+
+    def _may_change(self, number: int) -> bool:
+        """Whether records are appended to a segment or removed from it: then no index is asked for."""
+        segment = self._segments[number]
+        return segment.state == "open" or segment.pruning is not None
 
     def _look(self, number: int, row: Row[Any]) -> None:
         if row.salt is None:
@@ -146,10 +161,9 @@ class UrlQuestion:
 
     def _may_have_keys(self, number: int) -> bool:
         """Whether to ask for an index of URLs: hosts with few decisions are not asked for in vain."""
-        segment, found = self._segments[number], self._answers[number].found
+        found = self._answers[number].found
         return (
-            segment.state in {"sealed", "recovered"}
-            and segment.pruning is None
+            not self._may_change(number)
             and found.last_idx - found.first_idx + 1 >= FEWEST
             and sum(getattr(found, name) for name in COUNTED.values()) >= FEWEST // _RECORDS_EACH
         )
@@ -159,7 +173,9 @@ class UrlQuestion:
         for part in _parts(places):
             rows = self._reader.urls_at(part)
             if len(rows) != len(part):
-                raise self._changed(part[0][0], "it names records that are not there")
+                there = {(row.segment_id, row.idx) for row in rows}
+                number, idx = next(place for place in part if place not in there)
+                raise self._changed(number, f"it names record {idx}, which is not there")
             for row in rows:
                 key, digest = about[row.segment_id]
                 if row.host != self._host:
@@ -210,18 +226,22 @@ class UrlQuestion:
             _count(counts, row)
             self._look(number, row)
         segment = self._segments[number]
-        growing = segment.state == "open" or segment.pruning is not None
-        if not growing and not self._fits(number, ends, counts):
+        if segment.pruning is None and not self._fits(number, ends, counts):
             raise IntegrityError(
                 f"{self._reader.path}: the records of {self._host} in segment {segment.uuid} do not fit its"
                 " sums; run `sekisho log verify`"
             )
 
     def _fits(self, number: int, ends: tuple[int, int] | None, counts: Counter[tuple[int, str]]) -> bool:
-        """Whether what was looked at is all that the sums of the host count."""
+        """Whether what was looked at is all that the sums of the host count, or no less where it grows."""
+        if ends is None:
+            return False
         found = self._answers[number].found
-        return ends == (found.first_idx, found.last_idx) and all(
-            counts[number, name] == getattr(found, name) for name in COUNTED.values()
+        same = ge if self._segments[number].state == "open" else eq
+        return (
+            ends[0] == found.first_idx
+            and same(ends[1], found.last_idx)
+            and all(same(counts[number, name], getattr(found, name)) for name in COUNTED.values())
         )
 
     def _differs(self, why: str) -> IntegrityError:

@@ -116,14 +116,14 @@ def test_a_segment_that_is_sealed_while_it_is_asked_for_is_neither_lost_nor_doub
 ):
     writer = write_segments(log, entry, documents, 2, seal=False)
     writer.append(entry(host="d.example", url="http://d.example/"), wait=True).result(10)
-    before = looking._from_unsummed
+    before = looking._from_records
 
     def then_sealed(*given, **named):
         found = list(before(*given, **named))
         writer.close(seal=True)
         return found
 
-    monkeypatch.setattr(looking, "_from_unsummed", then_sealed)
+    monkeypatch.setattr(looking, "_from_records", then_sealed)
     _, answer = statements(log, URL)
     assert [(each.run, each.state) for each in answer.hosts] == [("run-0", "sealed"), ("run-1", "sealed")]
     assert len(answer.records) == 4

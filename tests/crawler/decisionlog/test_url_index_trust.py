@@ -8,6 +8,7 @@ import pytest
 
 from blocklists.errors import ExitCode
 from crawler.cli import main
+from crawler.decisionlog.errors import IntegrityError
 from tests.crawler.decisionlog.conftest import Log, make_entry
 from tests.crawler.decisionlog.test_migrate import make_old
 from tests.crawler.decisionlog.test_url_index import (
@@ -52,3 +53,12 @@ def test_a_segment_that_was_open_when_its_log_was_migrated_is_looked_up_by_its_i
     assert (len(answer.records), answer.by_url_index) == (2, 1)
     assert same_but_for_the_way(answer, exhaustive(log, PAGE))
     assert compared(log).findings == ()
+
+
+def test_a_record_that_is_gone_is_told_with_its_own_segment(big):
+    with big.reader() as reader:
+        segments = [str(info.segment) for info in reader.segments()]
+    big.unguarded().execute("DELETE FROM record WHERE segment_id = 2 AND host = ?", (BIG,))
+    with pytest.raises(IntegrityError, match="which is not there") as caught:
+        ask(big, PAGE)
+    assert [segment in str(caught.value) for segment in segments] == [False, True]
