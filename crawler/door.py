@@ -29,6 +29,7 @@ from crawler.exit_code import exit_refused
 from crawler.handlers import send_once, sign_connections, stand_behind
 from crawler.middlewares.record import what_forbids_proxy
 from crawler.pace_downloader import PacedDownloader
+from crawler.pace_gate import as_it_was
 from crawler.pacer import LeftAlone, Postponed
 from crawler.tripwire import tripwire
 from crawler.visit import request_facts
@@ -225,6 +226,7 @@ class Downloader(PacedDownloader):
         scheduler takes the next request from the host with the fewest, so that others are not kept waiting.
         It counts as under way at once and not when its task begins: that is what makes `needs_backout` true.
         """
+        as_it_was(request)
         slot: Slot | None = None
         with suppress(ValueError):  # no address: the rules will say so
             slot = self._get_slot(request)[1]

@@ -17,7 +17,7 @@ from scrapy.exceptions import DownloadCancelledError, IgnoreRequest, StopDownloa
 from twisted.internet.defer import CancelledError
 
 from crawler.pace_backoff import BackOff
-from crawler.pace_gate import Gate
+from crawler.pace_gate import Gate, past_the_filter
 from crawler.pace_local import LocalPacer
 from crawler.pacer import SHORT
 from policies.signals.retry_after import parse_retry_after
@@ -121,7 +121,7 @@ class Pace:
         if self.gate.is_scheduled(request):
             return self.gate.give_back(request)
         await self.gate.room.inside(asyncio.sleep(seconds))
-        return request
+        return past_the_filter(request)
 
     def heed(self, visit: Visit, response: Response, *, now_us: int) -> None:
         """Take in what an answer says about the pace (RFC 9110 section 10.2.3, RFC 6585 section 4)."""

@@ -37,6 +37,7 @@ _EARLY = LEAD + 0.05  # the rules are asked, and their answer written, before th
 _TRUSTED_TIMES = 3  # that a request comes back before its origin is left for a while
 _LONGEST_PATIENCE = 5.0
 _MOST_CAME_BACK = 10_000
+_FILTERED = "sekisho_filtered"
 
 
 class Taker(Protocol):
@@ -44,6 +45,24 @@ class Taker(Protocol):
 
     def touch(self, key: str) -> bool:
         """Look at an origin again; says whether anything of it is here."""
+
+
+def past_the_filter(request: Request) -> Request:
+    """Return a request that goes back to a scheduler that is not ours, and is no duplicate of itself there.
+
+    Only until it comes out again (`as_it_was`): a redirect takes `dont_filter` along, and goes offsite so.
+    What says so is in meta, since it comes out of a queue on disk as another object.
+    """
+    if not request.dont_filter:
+        request.dont_filter = True
+        request.meta[_FILTERED] = True
+    return request
+
+
+def as_it_was(request: Request) -> None:
+    """Undo `past_the_filter` with a request that came out of a scheduler."""
+    if request.meta.pop(_FILTERED, False):
+        request.dont_filter = False
 
 
 @lru_cache(maxsize=65_536)
@@ -59,6 +78,7 @@ class Gate:
     ) -> None:
         self._goes_alone = goes_alone
         self.longest_hold = longest_hold
+        self.serves_scheduler = False  # whether the scheduler is ours, and asks `takes_back`
         self.keeps_on_disk = False  # with a JOBDIR, what has to wait for very long is left for another run
         self.given_back = 0
         self._crawler: Crawler | None = None
@@ -267,7 +287,7 @@ class Gate:
         self._came_back.move_to_end(key)
         if len(self._came_back) > _MOST_CAME_BACK:  # of origins that never had a turn again
             self._came_back.popitem(last=False)
-        return request
+        return request if self.serves_scheduler else past_the_filter(request)
 
     def _patience(self, key: str) -> float:
         """Return for how many seconds an origin is left whose requests come back again and again.

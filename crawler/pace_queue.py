@@ -211,6 +211,7 @@ class PacedScheduler(Scheduler):
         if self.crawler is None:
             raise SetupError("the scheduler was made without a crawler; it is made by Scrapy from a crawler")
         self._gate = Checkpoint.of(self.crawler).pace.gate
+        self._gate.serves_scheduler = True
         self._gate.keeps_on_disk = self.dqdir is not None
         return super().open(spider)
 

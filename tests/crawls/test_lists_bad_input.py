@@ -145,12 +145,17 @@ def test_two_refreshes_at_once_are_one_refresh_and_a_message(web, project):
         [sys.executable, "-c", code], cwd=project.folder, env=project.environment(),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    until(first, lambda: held.waiting)
-    second = project.sekisho("blocklists", "refresh", "--json")
-    held.release()
-    assert (second.returncode, second.stdout) == (75, "")
-    assert f"another command is changing these lists (process {first.pid}); try again" in second.stderr
-    stdout, stderr = first.communicate(timeout=60)
+    try:
+        until(first, lambda: held.waiting)
+        second = project.sekisho("blocklists", "refresh", "--json")
+        held.release()
+        assert (second.returncode, second.stdout) == (75, "")
+        assert f"another command is changing these lists (process {first.pid}); try again" in second.stderr
+        stdout, stderr = first.communicate(timeout=60)
+    finally:
+        if first.poll() is None:
+            first.kill()
+            first.communicate()
     assert first.returncode == 0, stderr
     assert json.loads(stdout)["lists"][0]["outcome"] == "accepted"
     assert web.paths("lists.localhost") == ["/a.txt"]

@@ -7,8 +7,8 @@ import sqlite3
 import time
 
 import pytest
-from held import Held, until
-from loopback import Crawl, Reply, page
+from held import Held, ended, until
+from loopback import Project, Reply, Web, page
 
 LISTS = "lists.localhost"
 FREED = "freed.pirate.localhost"
@@ -53,43 +53,46 @@ def changes(project):
 @pytest.fixture(scope="module")
 def disclosed(tmp_path_factory):
     """Refresh, crawl, free a site meanwhile, and publish; return the project, the web, the crawl, the files."""
-    from loopback import Project, Web
+    project = Project(tmp_path_factory.mktemp("disclosed"))
+    try:
+        with Web() as web:
+            yield project, web, *disclose(web, project)
+    finally:
+        project.end()
 
-    with Web() as web:
-        web.listed.clear()
-        project = Project(tmp_path_factory.mktemp("disclosed"))
-        project.append("project_settings.py", SETTINGS)
-        project.write("lists/sources/fetched.toml", DEFINITION.format(url=web.url(LISTS, "/list")))
-        web.add(LISTS, "/list", Reply(200, (("Content-Type", "text/plain"),), b"pirate.localhost\n"))
-        assert project.sekisho("blocklists", "refresh").returncode == 0
-        web.add(LISTS, "/list", Reply(200, (("Content-Type", "text/html"),), b"<html>gone</html>"))
-        assert project.sekisho("blocklists", "refresh", "--force").returncode == 3
 
-        refreshed = changes(project)
-        ok = "ok.localhost"
-        web.site(ok, "")
-        web.site(FREED, "")
-        links = "".join(
-            f'<a href="{web.url(host, "/x")}">x</a>' for host in ("other.pirate.localhost", FREED)
-        )
-        held = Held(web, page(links))
-        web.add(ok, "/start", held)
-        web.add(FREED, "/x", page("x"))
-        project.write("spiders/follow.py", SPIDER.format(start=web.url(ok, "/start")))
-        process = project.start("crawl", "follow")
-        until(process, lambda: held.waiting)
-        freed = project.sekisho(
-            "blocklists", "override", FREED, "--reason", REASON, "--owner", OWNER, "--until", "2099-01-31"
-        )
-        assert freed.returncode == 0, freed.stderr
-        until(process, lambda: changes(project) > refreshed)
-        held.release()
-        _, stderr = process.communicate(timeout=60)
-        crawl = Crawl(process.returncode, "", stderr, project.folder, project.records())
-        built = project.sekisho("disclosure", "build", "--log", "sqlite:///log.db", "--out", "out")
-        assert built.returncode == 0, built.stdout + built.stderr
-        out = project.folder / "out" / "examplebot"
-        yield project, web, crawl, {path.name: path.read_text("utf-8") for path in out.iterdir()}
+def disclose(web, project):
+    """See `disclosed`; return the crawl and the files."""
+    web.listed.clear()
+    project.append("project_settings.py", SETTINGS)
+    project.write("lists/sources/fetched.toml", DEFINITION.format(url=web.url(LISTS, "/list")))
+    web.add(LISTS, "/list", Reply(200, (("Content-Type", "text/plain"),), b"pirate.localhost\n"))
+    assert project.sekisho("blocklists", "refresh").returncode == 0
+    web.add(LISTS, "/list", Reply(200, (("Content-Type", "text/html"),), b"<html>gone</html>"))
+    assert project.sekisho("blocklists", "refresh", "--force").returncode == 3
+
+    refreshed = changes(project)
+    ok = "ok.localhost"
+    web.site(ok, "")
+    web.site(FREED, "")
+    links = "".join(f'<a href="{web.url(host, "/x")}">x</a>' for host in ("other.pirate.localhost", FREED))
+    held = Held(web, page(links))
+    web.add(ok, "/start", held)
+    web.add(FREED, "/x", page("x"))
+    project.write("spiders/follow.py", SPIDER.format(start=web.url(ok, "/start")))
+    process = project.start("crawl", "follow")
+    until(process, lambda: held.waiting)
+    freed = project.sekisho(
+        "blocklists", "override", FREED, "--reason", REASON, "--owner", OWNER, "--until", "2099-01-31"
+    )
+    assert freed.returncode == 0, freed.stderr
+    until(process, lambda: changes(project) > refreshed)
+    held.release()
+    crawl = ended(project, process)
+    built = project.sekisho("disclosure", "build", "--log", "sqlite:///log.db", "--out", "out")
+    assert built.returncode == 0, built.stdout + built.stderr
+    out = project.folder / "out" / "examplebot"
+    return crawl, {path.name: path.read_text("utf-8") for path in out.iterdir()}
 
 
 def section(text):

@@ -11,8 +11,8 @@ import time
 
 import pytest
 from arrivals import LISTED_SPIDER, Bases, undecided
-from held import Held, until, until_recorded
-from loopback import Crawl, page
+from held import Held, ended, until, until_recorded
+from loopback import page
 
 from blocklists import store
 from blocklists.store_build import build_snapshot
@@ -80,10 +80,7 @@ def crawled(web, project):
     until_recorded(process, project, "lists_changed")
     for one in held.values():
         one.release()
-    _, stderr = process.communicate(timeout=60)
-    crawl = Crawl(process.returncode, "", stderr, project.folder, project.records())
-    assert crawl.code == 0, stderr[-3000:]
-    return crawl, before, after
+    return ended(project, process), before, after
 
 
 def test_what_waits_at_the_door_is_judged_by_newer_lists_before_it_leaves(web, project, crawled):

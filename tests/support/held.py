@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from loopback import Crawl
+
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
     from loopback import Project, Received, Reply, Web
@@ -39,31 +41,50 @@ class Held:
         self._web.soon(self._released.set)
 
 
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    """Return what a crawl wrote to stderr up to the line with these words. AssertionError where it ends before.
+def ended(project: Project, process: subprocess.Popen[str]) -> Crawl:
+    """Return what a crawl came to that ends with exit 0. AssertionError where it does not."""
+    try:
+        _, stderr = process.communicate(timeout=HUNG_S)
+    except subprocess.TimeoutExpired:
+        raise _hung(process) from None
+    assert process.returncode == 0, stderr[-3000:]
+    return Crawl(process.returncode, "", stderr, project.folder, project.records())
 
-    `communicate` gives what comes after.
-    """
-    assert process.stderr is not None
-    lines: list[str] = []
-    for line in iter(process.stderr.readline, ""):
-        lines.append(line)
-        if words in line:
-            return "".join(lines)
-    raise AssertionError(f"the crawl ended without {words!r}:\n{''.join(lines)[-3000:]}")
+
+def read_until(process: subprocess.Popen[str], words: str) -> None:
+    """Return when a crawl has written these words to stderr. AssertionError where it ends before, or hangs."""
+    _wait(process, lambda stderr: words in stderr, f"without {words!r}")
 
 
 def until(process: subprocess.Popen[str], condition: Callable[[], object]) -> None:
-    """Return when a condition holds, while a crawl runs. AssertionError where the crawl ends before."""
-    end = time.monotonic() + HUNG_S
-    while not condition():
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        if time.monotonic() > end:
-            process.kill()
-            raise AssertionError(f"the crawl hung:\n{process.communicate()[1][-3000:]}")
-        time.sleep(0.02)
+    """Return when a condition holds, while a crawl runs. AssertionError where it ends before, or hangs."""
+    _wait(process, lambda _: condition(), "too early")
 
 
 def until_recorded(process: subprocess.Popen[str], project: Project, reason: str) -> None:
     """Return when the log of a running crawl has a record with this reason; see `until`."""
     until(process, lambda: any(one.reason == reason for one in project.records()))
+
+
+def _wait(process: subprocess.Popen[str], holds: Callable[[str], object], how: str) -> None:
+    """Return when something holds of what a crawl wrote to stderr.
+
+    Its pipes are read meanwhile: one that is full stops whoever writes. `communicate` loses nothing of them.
+    """
+    end = time.monotonic() + HUNG_S
+    stderr = ""
+    while not holds(stderr):
+        if time.monotonic() > end:
+            raise _hung(process)
+        try:
+            stderr = process.communicate(timeout=0.02)[1]
+        except subprocess.TimeoutExpired as running:
+            stderr = (running.stderr or b"").decode("utf-8", "replace")
+        else:
+            assert holds(stderr), f"the crawl ended {how}:\n{stderr[-3000:]}"
+            return
+
+
+def _hung(process: subprocess.Popen[str]) -> AssertionError:
+    process.kill()
+    return AssertionError(f"the crawl hung:\n{process.communicate()[1][-3000:]}")
