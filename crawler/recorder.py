@@ -14,11 +14,12 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, TypedDict
 
 from blocklists.domain import registrable_domain
+from crawler import rights_files, site_files
 from crawler.decisionlog.record import Document, Entry
 from crawler.decisionlog.rows import digested
 from crawler.errors import SetupError
 from crawler.remembered import Remembered
-from policies.basis import encode_basis
+from policies.basis import encode_basis, quoted_by
 from policies.vocabulary import Action, Assessment, Reason, Stage
 
 if TYPE_CHECKING:
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
     from policies.vocabulary import RequestKind, Verdict
 
 REMEMBERED_BASES = 4_096
-REMEMBERED_FILES = 30_000
-REMEMBERED_OCTETS = 128 * 1024 * 1024
-"""As many as `site_files.py` and `rights_files.py` together, whose octets these mostly are."""
+REMEMBERED_FILES = site_files.REMEMBERED_ORIGINS + rights_files.REMEMBERED_FILES
+REMEMBERED_OCTETS = site_files.REMEMBERED_OCTETS + rights_files.MOST_OCTETS
+"""As many as the two keep, whose octets these mostly are; but earlier versions of a file count here too.
+
+One that was forgotten all the same is not stored again: what quotes it after an erasure ends the crawl
+(LogError), since it could not be shown.
+"""
 
 
 class _About(TypedDict):
@@ -63,8 +68,7 @@ class _Basis:
         self.verdicts = verdicts
         self.encoded = encode_basis(Assessment(verdicts=verdicts))
         self.waived = any(verdict.reason is Reason.WAIVER_USED for verdict in verdicts)
-        digests = (evidence.sha256 for verdict in verdicts for evidence in verdict.evidence)
-        self.quoted = tuple(dict.fromkeys(filter(None, digests)))
+        self.quoted = quoted_by(verdicts)
 
 
 class Recorder:

@@ -55,6 +55,8 @@ REMEMBERED_ORIGINS = 10_000
 REMEMBERED_LICENCES = 4_096
 REMEMBERED_OCTETS = 64 * 1024 * 1024
 """Octets of the files in each of the three memories below, which mostly are the same files."""
+MOST_OCTETS = 3 * REMEMBERED_OCTETS
+"""Octets of them together, should they have no file in common."""
 # Addresses of licences that the pages of one origin may send us to: a site that names another one on every
 # page must not make us ask somebody else for each of them.
 MOST_NAMED_BY_PAGES = 256
