@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 
 from policies.vocabulary import Action, Assessment, Citation, Evidence, Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SCHEMA = "sekisho.basis/1"
 
@@ -88,4 +91,18 @@ def decode_basis(document: bytes) -> Assessment:
             )
         )
     except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a basis document: {error!r}") from error
+
+
+def quoted_by(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """Return the digests (hex) of all that verdicts quote, each once, in their order."""
+    digests = (evidence.sha256 for verdict in verdicts for evidence in verdict.evidence)
+    return tuple(dict.fromkeys(filter(None, digests)))
+
+
+def quoted_digests(document: bytes) -> tuple[bytes, ...]:
+    """Return the digests of all that a basis document quotes; ValueError when it is none, or one is none."""
+    try:
+        return tuple(map(bytes.fromhex, quoted_by(decode_basis(document).verdicts)))
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"not a basis document: {error!r}") from error

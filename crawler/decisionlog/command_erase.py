@@ -32,21 +32,25 @@ def erase_url(arguments: argparse.Namespace) -> int:
         print("sekisho: nothing was erased; add --yes to erase", file=sys.stderr)
         return ExitCode.DONE
     with Actor(url, pruning=True) as actor:
-        found = erase_everywhere(
+
+        def tell(found: Found) -> None:
+            _say(arguments.url, found, "were")
+            with actor.explained():
+                under_way = open_segments(actor.connection)
+            if under_way:
+                print(
+                    f"sekisho: not sealed: {', '.join(under_way)}. A run that is under way and decides on"
+                    " this URL again records it again: end it, or keep it from the URL, then erase once more",
+                    file=sys.stderr,
+                )
+
+        erase_everywhere(
             actor,
             arguments.url,
             basis=arguments.basis,
             who=arguments.actor,
             now_us=SystemClock().now_us,
-        )
-        with actor.explained():
-            under_way = open_segments(actor.connection)
-    _say(arguments.url, found, "were")
-    if under_way:
-        print(
-            f"sekisho: not sealed: {', '.join(under_way)}. A run that is under way and decides on this URL"
-            " again records it again: end it, or keep it from the URL, then erase once more",
-            file=sys.stderr,
+            tell=tell,
         )
     return ExitCode.DONE
 

@@ -22,6 +22,7 @@ from zlib import compress
 
 from crawler.decisionlog import schema, store
 from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.retention.holds import held_under_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,7 +52,11 @@ _UNDER_WAY: Final = """
 SELECT EXISTS (SELECT 1 FROM pruning p WHERE NOT EXISTS (
   SELECT 1 FROM registry r WHERE r.segment_id = p.segment_id AND r.kind = 'prune_done'))
 """
-_QUOTED: Final = re.compile(rb'"sha256":"([0-9a-f]{64})"')  # canonical JSON has no white space
+_NEWEST_HOLDS: Final = """
+SELECT (SELECT max(idx) FROM registry WHERE kind = 'hold_set'),
+       (SELECT max(idx) FROM registry WHERE kind = 'hold_clear')
+"""
+QUOTED: Final = re.compile(rb'"sha256":"([0-9a-f]{64})"')  # canonical JSON has no white space
 
 
 class _Removals(NamedTuple):
@@ -69,6 +74,7 @@ class DocumentStore:
     """
 
     def __init__(self, connection: Connection, place: LogPlace, number_alone: Callable[[], None]) -> None:
+        self._connection = connection
         self._raw = store.driver(connection)
         self._append = store.appender(connection)
         self._keep = store.keeping(place)
@@ -78,7 +84,9 @@ class DocumentStore:
         self._shown: set[Context] = set()  # those whose documents were looked for
         self._opened_with: dict[bytes, Document] = {}
         self._removals: _Removals | None = None
-        self._under_way = False
+        self._under_way = False  # a run is being pruned
+        self._holds: tuple[Any, ...] = ()  # their newest entries, while a run is being pruned
+        self._held = False  # such a run is held
         self._removed = False  # something was removed since this segment was opened
 
     def store(self, batch: Sequence[Pending]) -> bool:
@@ -102,7 +110,7 @@ class DocumentStore:
                 bytes.fromhex(quoted.decode())
                 for document in missing.values()
                 if document.kind == "basis"
-                for quoted in _QUOTED.findall(document.body)
+                for quoted in QUOTED.findall(document.body)
             }
             self._find_again(needed - known.keys(), missing)
         if missing:
@@ -113,15 +121,27 @@ class DocumentStore:
         """Forget what is stored if some of it may be gone; return whether a document was erased."""
         before = self._removals
         now = self._removals = _Removals(*self._raw.execute(_NEWEST).fetchone())
-        if now != before:
+        changed = now != before
+        if changed:
             self._under_way = now.intended is not None and bool(self._raw.execute(_UNDER_WAY).fetchone()[0])
             self._removed = before is not None
-        elif not self._under_way:
-            return False
-        # While a run is pruned, its documents go without an entry of their own, unless a record names them.
-        self._known.clear()
-        self._shown.clear()
+        gone = self._under_way and self._may_have_gone(changed=changed)
+        if changed or gone:
+            self._known.clear()
+            self._shown.clear()
         return before is not None and now.erased != before.erased
+
+    def _may_have_gone(self, *, changed: bool) -> bool:
+        """Whether documents may have gone since the last batch with a run that is being pruned.
+
+        They go without an entry of their own, unless a record names them, and stay while such a run is held.
+        A hold may stand for years: it is looked for when an entry about one, or about a pruning, is new.
+        """
+        before, self._holds = self._holds, tuple(self._raw.execute(_NEWEST_HOLDS).fetchone())
+        if self._holds == before and not changed:
+            return not self._held
+        self._held = bool(held_under_way(self._connection))
+        return True
 
     def _of_contexts(self, batch: Sequence[Pending]) -> set[bytes]:
         """Return the digests of policies and lists that the batch names, and that were not looked for yet."""

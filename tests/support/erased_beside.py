@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from forked import Forked
-from needed_documents import SCHEDULE, YEARS_LATER, due_run, intended, pruned
+from needed_documents import FILE, SCHEDULE, YEARS_LATER, basis_on, due_run, fetched, intended, pruned
 
 from blocklists.errors import ExitCode
 from crawler.cli import main
@@ -38,8 +38,6 @@ from crawler.decisionlog.retention.prune import HeldError, finish, intend
 from crawler.decisionlog.rows import digested
 from crawler.decisionlog.stored import unpack_body
 from crawler.decisionlog.verify import verify_log
-from policies.basis import encode_basis
-from policies.vocabulary import Action, Assessment, Evidence, Reason, Stage, Verdict
 from tests.crawler.decisionlog.conftest import LISTS, POLICY, make_entry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,22 +47,7 @@ OWN_POLICY = Document(kind="policy", body=b'contact = "' + URL.encode() + b'"\n'
 WORDS = ("--basis", "request 17", "--actor", "tests", "--yes")
 
 
-def basis_on(document, source=URL):
-    """Return a basis about a page, which quotes a document."""
-    quote = Evidence(source="http://a.example/robots.txt", line=2, sha256=sha256(document.body).hexdigest())
-    verdicts = (
-        Verdict(rule="robots", action=Action.SKIP, reason=Reason.ROBOTS_DISALLOW, evidence=(quote,)),
-        Verdict(
-            rule="links",
-            action=Action.SKIP,
-            reason=Reason.ROBOTS_DISALLOW,
-            evidence=(Evidence(source=source),),
-        ),
-    )
-    return encode_basis(Assessment(verdicts=verdicts))
-
-
-BASIS = basis_on(ROBOTS)
+BASIS = basis_on(ROBOTS, source=URL)
 
 
 def decide(writer, documents=(), **fields):
@@ -337,8 +320,8 @@ def two_prune_at_once(log, url, monkeypatch):
         finish(actor, item, now_us=YEARS_LATER)
     with log.reader() as reader:
         assert [leaf.event.KIND for leaf in reader.leaves()].count("prune_done") == 1
-    assert there(log, CUT.body) == [True]
-    decide(writer, basis=basis_on(CUT)).result(30)
+    assert there(log, FILE.body) == [True]
+    decide(writer, basis=basis_on(FILE)).result(30)
     closed(log, writer)
 
 
@@ -472,9 +455,6 @@ def evidence_of_a_later_decision_is_missed(log, url, remove):
     assert writer.close(seal=True) is not None
 
 
-CUT = Document(kind="robots", body=b"User-agent: *\nDisallow: /closed\n")  # which the run that is due fetched
-
-
 def fetched_and_cut(log):
     """Open a writer that has fetched a robots.txt of which only the beginning is read and kept."""
     writer = log.open(run_id="living")
@@ -483,13 +463,7 @@ def fetched_and_cut(log):
 
 
 def handed_over(writer):
-    whole = {
-        "url": "http://a.example/robots.txt",
-        "body_sha256": sha256(b"all of it").hexdigest(),
-        "status": 200,
-    }
-    fetched = make_entry(stage=Stage.OUTCOME, verdict="received", reason="received", **whole)
-    writer.append(fetched, (digested(CUT), POLICY, LISTS), wait=True).result(30)
+    writer.append(fetched(b"all of it"), (digested(FILE), POLICY, LISTS), wait=True).result(30)
 
 
 def a_file_named_by_no_record_is_stored_when_it_is_quoted(log, url, monkeypatch):
@@ -497,13 +471,13 @@ def a_file_named_by_no_record_is_stored_when_it_is_quoted(log, url, monkeypatch)
     due_run(log)
     writer = fetched_and_cut(log)
     real, there_was = prune._delete_documents, []
-    quoting = basis_on(CUT, source="http://a.example/closed")
+    quoting = basis_on(FILE, source="http://a.example/closed/1")
 
     def beside(*args):
         handed_over(writer)
         real(*args)
-        there_was.extend(there(log, CUT.body))
-        decide(writer, (digested(CUT),), basis=quoting).result(
+        there_was.extend(there(log, FILE.body))
+        decide(writer, (digested(FILE),), basis=quoting).result(
             30
         )  # the registry does not say yet that it is done
 
@@ -513,5 +487,5 @@ def a_file_named_by_no_record_is_stored_when_it_is_quoted(log, url, monkeypatch)
         monkeypatch.setattr(prune, "_delete_documents", beside)
         finish(actor, item, now_us=YEARS_LATER)
     assert there_was == [False]
-    assert there(log, CUT.body, quoting) == [True, True]
+    assert there(log, FILE.body, quoting) == [True, True]
     closed(log, writer)

@@ -26,24 +26,27 @@ YEARS_LATER = 1_800_000_000_000_000 + 6 * 366 * 86_400 * 10**6
 FILE = Document(kind="robots", body=b"User-agent: *\nDisallow: /closed\n")
 
 
-def basis_on(document):
-    """Return a basis that quotes a file."""
-    evidence = Evidence(
+def basis_on(document, source="http://a.example/closed"):
+    """Return a basis about a page, which quotes a file."""
+    quote = Evidence(
         source="http://a.example/robots.txt", line=2, text="Disallow: /closed",
         sha256=sha256(document.body).hexdigest(), fetched_at=7, group="*",
     )  # fmt: skip
-    skip = Verdict(rule="robots", action=Action.SKIP, reason=Reason.ROBOTS_DISALLOW, evidence=(evidence,))
-    return encode_basis(Assessment(verdicts=(skip,)))
+    verdicts = (
+        Verdict(rule=rule, action=Action.SKIP, reason=Reason.ROBOTS_DISALLOW, evidence=(evidence,))
+        for rule, evidence in (("robots", quote), ("links", Evidence(source=source)))
+    )
+    return encode_basis(Assessment(verdicts=tuple(verdicts)))
 
 
 BASIS = basis_on(FILE)
 
 
-def fetched():
-    """Return the entry of a robots.txt that was fetched, whose body is a document."""
+def fetched(whole=FILE.body):
+    """Return the entry of a robots.txt that was fetched, whose body is a document unless it was cut."""
     about = {
         "url": "http://a.example/robots.txt",
-        "body_sha256": sha256(FILE.body).hexdigest(),
+        "body_sha256": sha256(whole).hexdigest(),
         "status": 200,
     }
     return make_entry(stage=Stage.OUTCOME, verdict="received", reason="received", **about)

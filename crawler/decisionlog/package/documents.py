@@ -16,7 +16,7 @@ from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.package import layout
 from crawler.decisionlog.package.jsonl import line, text
 from crawler.decisionlog.stored import unpack_body
-from policies.basis import decode_basis
+from policies.basis import quoted_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,13 +93,12 @@ def write_documents(session: Session, folder: PackageFolder, needed: NeededDocum
     return WrittenDocuments(count=count, listed=folder.path(layout.DOCUMENTS))
 
 
-def _quoted(basis: bytes) -> Iterator[bytes]:
-    """Yield the digests of all that a basis quotes."""
+def _quoted(basis: bytes) -> tuple[bytes, ...]:
+    """Return the digests of all that a basis quotes."""
     try:
-        evidence = [each for verdict in decode_basis(basis).verdicts for each in verdict.evidence]
-        yield from [bytes.fromhex(each.sha256) for each in evidence if each.sha256]
-    except (ValueError, TypeError):
-        return  # `sekisho log verify` tells of it
+        return quoted_digests(basis)
+    except ValueError:
+        return ()  # `sekisho log verify` tells of it
 
 
 def _documents(

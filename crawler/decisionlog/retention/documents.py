@@ -7,17 +7,23 @@ manifests of block lists stay: contexts, which are for ever, name them.
 
 A log is read page by page before the transaction that removes, and there only what was written since, so that
 a crawl that writes is not kept waiting.
+
+While a run is held whose pruning began, no pruning removes documents: its records may be gone, and with them
+what told which documents are its own. They go with the pruning that comes after the hold.
 """
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, select
 
 from crawler.decisionlog import schema
+from crawler.decisionlog.document_store import OPENED_WITH
+from crawler.decisionlog.errors import IntegrityError
 from crawler.decisionlog.stored import unpack_body
-from policies.basis import decode_basis
+from policies.basis import quoted_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +36,7 @@ _D: Final = schema.document.c
 _S: Final = schema.segment.c
 _PAGE: Final = 20_000  # records
 _PART: Final = 500  # digests
-_OPENED_WITH: Final = frozenset({"policy", "blocklist", "waivers"})
+_ITS_FORMAT: Final = b'"sekisho.basis/'  # of any version
 
 
 def only_of(connection: Connection, number: int) -> Needs:
@@ -46,15 +52,6 @@ def needed_by(connection: Connection, number: int) -> set[bytes]:
         bases.update(row.basis_sha256 for row in rows if row.basis_sha256 is not None)
         bodies.update(kinds_of(connection, {row.body_sha256 for row in rows}))
     return bases | bodies | _quoted(connection, bases)
-
-
-def opened_with(connection: Connection, number: int) -> set[bytes]:
-    """Return the digests of the policies and lists that a segment's records name."""
-    context, named = schema.context.c, select(_R.context_id).where(_R.segment_id == number)
-    rows = connection.execute(
-        select(context.policy_sha256, context.blocklist_sha256).where(context.id.in_(named))
-    )
-    return {digest for row in rows for digest in row}
 
 
 def announced(connection: Connection) -> Needs:
@@ -104,7 +101,7 @@ class Needs:
             else:
                 self._done.add(number)
         if running:
-            self._found |= {digest for digest, kind in self._kinds.items() if kind in _OPENED_WITH}
+            self._found |= {digest for digest, kind in self._kinds.items() if kind in OPENED_WITH}
 
     def _name_contexts(self) -> None:
         context = schema.context.c
@@ -112,12 +109,45 @@ class Needs:
             self._found |= self._kinds.keys() & set(row)
 
     def _take(self, rows: Sequence[Row[Any]]) -> None:
-        self._found |= self._kinds.keys() & {row.body_sha256 for row in rows}
-        new = {row.basis_sha256 for row in rows if row.basis_sha256 is not None} - self._bases
-        self._bases |= new
-        self._found |= self._kinds.keys() & new
-        if any(kind != "basis" for kind in self._kinds.values()):
-            self._found |= self._kinds.keys() & _quoted(self._connection, new)
+        self._found |= _named(self._connection, rows, self._kinds, self._bases)
+
+
+class OwnNeeds:
+    """Which of some documents one segment needs, policies and lists too; `catch_up` as in `Needs`."""
+
+    def __init__(self, connection: Connection, number: int, wanted: Iterable[bytes]) -> None:
+        self._connection = connection
+        self._number = number
+        self._kinds = dict.fromkeys(wanted, "") | kinds_of(connection, wanted)  # "": may be stored again
+        self._next = 0
+        self.found: set[bytes] = set()
+
+    def catch_up(self) -> None:
+        """Read the records that are there and were not read yet. Raises IntegrityError."""
+        if not self._kinds:
+            return
+        bases: set[bytes] = set()
+        context = schema.context.c
+        for rows in _pages(self._connection, self._number, self._next):
+            self.found |= _named(self._connection, rows, self._kinds, bases)
+            named = context.id.in_({row.context_id for row in rows})
+            for row in self._connection.execute(
+                select(context.policy_sha256, context.blocklist_sha256).where(named)
+            ):
+                self.found |= self._kinds.keys() & set(row)
+            self._next = rows[-1].idx + 1
+
+
+def _named(
+    connection: Connection, rows: Sequence[Row[Any]], kinds: dict[bytes, str], seen: set[bytes]
+) -> set[bytes]:
+    """Return which of these documents records name, or their bases quote; take note of bases not seen yet."""
+    new = {row.basis_sha256 for row in rows if row.basis_sha256 is not None} - seen
+    seen |= new
+    found = kinds.keys() & (new | {row.body_sha256 for row in rows})
+    if any(kind != "basis" for kind in kinds.values()):
+        found |= kinds.keys() & _quoted(connection, new)
+    return found
 
 
 def kinds_of(connection: Connection, digests: Iterable[bytes | None]) -> dict[bytes, str]:
@@ -131,7 +161,8 @@ def kinds_of(connection: Connection, digests: Iterable[bytes | None]) -> dict[by
 
 def _pages(connection: Connection, number: int, first: int) -> Iterator[Sequence[Row[Any]]]:
     """Yield what the records of a segment need, from an index on."""
-    statement: Select[Any] = select(_R.idx, _R.basis_sha256, _R.body_sha256).order_by(_R.idx).limit(_PAGE)
+    columns = (_R.idx, _R.basis_sha256, _R.body_sha256, _R.context_id)
+    statement: Select[Any] = select(*columns).order_by(_R.idx).limit(_PAGE)
     while rows := connection.execute(statement.where(_R.segment_id == number, _R.idx >= first)).all():
         yield rows
         first = rows[-1].idx + 1
@@ -145,24 +176,24 @@ def _parts(digests: Iterable[bytes | None]) -> Iterator[list[bytes]]:
 
 
 def _quoted(connection: Connection, bases: Iterable[bytes]) -> set[bytes]:
-    """Return the digests that these bases quote."""
+    """Return the digests that these bases quote. Raises IntegrityError for one that cannot be read.
+
+    To pass over it would let go what it quotes. What is whole and no basis of ours quotes nothing.
+    """
     quoted: set[bytes] = set()
     for part in _parts(bases):
         for row in connection.execute(
-            select(_D.size, _D.codec, _D.body).where(and_(_D.sha256.in_(part), _D.kind == "basis"))
+            select(_D.sha256, _D.size, _D.codec, _D.body).where(and_(_D.sha256.in_(part), _D.kind == "basis"))
         ):
-            quoted |= _digests_in(unpack_body(row.codec, row.size, row.body))
+            try:
+                body = unpack_body(row.codec, row.size, row.body)
+                if sha256(body).digest() != row.sha256:
+                    raise ValueError("its octets have another SHA-256")  # noqa: TRY301 - as the others
+                if _ITS_FORMAT in body:
+                    quoted.update(quoted_digests(body))
+            except ValueError as error:
+                raise IntegrityError(
+                    f"document {row.sha256.hex()} of the log cannot be read: {error}; what it quotes is not"
+                    " known, and nothing is removed: run `sekisho log verify`"
+                ) from error
     return quoted
-
-
-def _digests_in(body: bytes) -> set[bytes]:
-    try:
-        verdicts = decode_basis(body).verdicts
-    except ValueError:
-        return set()
-    return {
-        bytes.fromhex(evidence.sha256)
-        for verdict in verdicts
-        for evidence in verdict.evidence
-        if evidence.sha256
-    }

@@ -18,32 +18,34 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import delete, func, insert, or_, select
 
-from blocklists.errors import UsageError
+from blocklists.errors import SekishoError, UsageError
 from crawler.decisionlog import encoding, schema, store, url_index
-from crawler.decisionlog.registry import DocumentErased, Erased, Exported, decode
-from crawler.decisionlog.retention.documents import needed_by, opened_with
-from crawler.decisionlog.retention.holds import holding, holds
-from crawler.decisionlog.retention.holds import standing as standing_of
+from crawler.decisionlog.errors import LogError
+from crawler.decisionlog.registry import DocumentErased, Erased, Exported, PruneIntended, decode
+from crawler.decisionlog.retention.documents import OwnNeeds
+from crawler.decisionlog.retention.holds import held_segments, under_way
 from crawler.decisionlog.retention.prune import HeldError
 from crawler.decisionlog.stored import unpack_body
 from policies.console import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
     from crawler.decisionlog.retention.acts import Actor
+    from crawler.decisionlog.retention.holds import Hold
 
 _PAGE: Final = 500
 _O: Final = schema.opening.c
 _DIGESTS: Final = 500
 _SCHEME: Final = "://"
-#: A URL goes on unless what follows ends it: punctuation before no character of a URL, or before another URL.
-#: Quotes and closing brackets end it, though they may stand in one: in doubt a document is erased.
-_GOES_ON: Final = re.compile(rb"(?![,;]https?://)[.,;:!?]*[A-Za-z0-9\-_~/@$&(\[*+=%]")
+#: A URL goes on unless what follows ends it, such as punctuation before no character of a URL. Quotes,
+#: closing brackets, what separates fields (, ;) and what rules have behind a path ($ *) end it, though they
+#: may stand in one: in doubt a document is erased.
+_GOES_ON: Final = re.compile(rb"[.:!?]*[A-Za-z0-9\-_~/@&(\[+=%]")
 _SEARCHES: Final = 5  # a run that decides on the URL again and again would be searched for ever
 
 
@@ -75,7 +77,11 @@ class Found:
 
 
 def find(connection: Connection, url: str) -> Found:
-    """Return where a URL stands as the URL of a record or as its parent's."""
+    """Return where a URL stands: as the URL of a record or as its parent's, and in which documents.
+
+    Exports are those of the segments of these records. What is no URL (it has no `://`, and no record has it)
+    is looked for in no document, where it might be any word; nor is the empty one.
+    """
     octets = encoding.url_octets(url)
     kept: tuple[str | bytes, ...] = (url,) if _is_unicode(url) else (octets,)
     names = {
@@ -150,26 +156,56 @@ def _stands_in(octets: bytes, body: bytes) -> bool:
     return False
 
 
-def erase_everywhere(actor: Actor, url: str, *, basis: str, who: str, now_us: Callable[[], int]) -> Found:
-    """Erase a URL, and return what was erased; whoever writes meanwhile loses nothing of what it decides by.
+def erase_everywhere(
+    actor: Actor, url: str, *, basis: str, who: str, now_us: Callable[[], int], tell: Callable[[Found], None]
+) -> None:
+    """Erase a URL, and `tell` what was erased; whoever writes meanwhile loses nothing of what it decides by.
 
-    Where a run is under way the log is searched again afterwards, until all that was recorded before the last
-    search is erased. What such a run decides after that is a new act, and is recorded like any other.
-    Raises HeldError, UsageError, LogError; what an act before had erased stays erased.
+    Where a run was under way when the search began, or one began since, the log is searched again, until all
+    that was recorded before the last search is erased. What such a run decides after that is a new act, and
+    recorded like any other. Raises HeldError, UsageError, LogError; what an act before had erased stays
+    erased, and is told.
     """
-    erased = Found(places=(), exports=(), documents=())
-    for _ in range(_SEARCHES):
-        with actor.explained():
-            found = find(actor.connection, url)
-        if not found.places and not found.documents:
-            break
-        erased = erased.and_also(erase(actor, found, basis=basis, who=who, now_us=now_us()))
-        with actor.explained():
-            if not open_segments(actor.connection):
+    erased, stopped = Found(places=(), exports=(), documents=()), None
+    try:
+        for _ in range(_SEARCHES):
+            with actor.explained():
+                newest, under_way_before = _newest(actor.connection), open_segments(actor.connection)
+                found = find(actor.connection, url)
+            if not found.places and not found.documents:
                 break
+            erased = erased.and_also(erase(actor, found, basis=basis, who=who, now_us=now_us()))
+            with actor.explained():
+                if not under_way_before and _newest(actor.connection) == newest:
+                    break
+    except SekishoError as error:
+        stopped = error
+        raise
+    finally:
+        if erased.places or erased.documents:
+            try:
+                tell(erased)
+            finally:
+                _leave_no_copy(actor, stopped)
     if not erased.places and not erased.documents:
         raise UsageError(f"no record of this log has the URL {printable(url)}")
-    return erased
+
+
+def _leave_no_copy(actor: Actor, stopped: SekishoError | None) -> None:
+    """Remove what is left of the octets. Raises LogError, or what stopped the erasure with both told."""
+    try:
+        with actor.explained():
+            store.leave_no_copy(actor.connection)
+    except LogError as error:
+        if stopped is None:
+            raise
+        raise type(stopped)(f"{stopped}; of what was erased before: {error}") from error
+
+
+def _newest(connection: Connection) -> int | None:
+    """Return the number of the newest segment."""
+    newest: int | None = connection.execute(select(func.max(schema.segment.c.id))).scalar()
+    return newest
 
 
 def open_segments(connection: Connection) -> tuple[str, ...]:
@@ -180,15 +216,24 @@ def open_segments(connection: Connection) -> tuple[str, ...]:
 
 
 def erase(actor: Actor, found: Found, *, basis: str, who: str, now_us: int) -> Found:
-    """Erase what was found and is there still, in one act, and return that.
+    """Erase what was found and is there still, in one act, and return that, with the exports known then.
 
     Nobody appends records in the meantime: a writer that counts on one of the documents learns of it with its
-    next batch, and stores again what it decides by. Raises HeldError, LogError; then nothing is erased.
+    next batch, and stores again what it decides by. What held segments need is read before, and in the act
+    only what was written since. Raises HeldError, LogError; then nothing is erased. Copies of the octets may
+    be left beside the database (`store.leave_no_copy`).
     """
     store.overwrite_what_goes(actor.connection)
+    digests = [bytes.fromhex(digest) for digest in found.documents]
+    needs: dict[int, OwnNeeds] = {}
+    with actor.explained():
+        _catch_up(actor.connection, needs, held_segments(actor.connection), digests)
     with actor.signed(now_us, removing=True) as act:
-        found = _still_there(act.connection, found)
-        _refuse_what_is_held(act.connection, found)
+        exports = _exports(act.connection, {place.segment for place in found.places})
+        found = replace(_still_there(act.connection, found), exports=exports)
+        held = held_segments(act.connection)
+        _catch_up(act.connection, needs, held, digests)
+        _refuse_what_is_held(act.connection, found, held, needs)
         for place in found.places:
             leaf = act.append(
                 Erased(segment=place.segment, idx_erased=place.idx, basis=basis, actor=who),
@@ -208,8 +253,6 @@ def erase(actor: Actor, found: Found, *, basis: str, who: str, now_us: int) -> F
             if digest not in named:
                 act.connection.execute(insert(schema.discarding).values(sha256=digest, registry_idx=leaf))
             act.connection.execute(delete(schema.document).where(schema.document.c.sha256 == digest))
-    with actor.explained():
-        store.leave_no_copy(actor.connection)
     return found
 
 
@@ -243,21 +286,49 @@ def _digests(connection: Connection, column: Any, digests: Sequence[bytes]) -> s
     return found
 
 
-def _refuse_what_is_held(connection: Connection, found: Found) -> None:
-    """Raise HeldError when a segment that loses something is held: its URLs, or evidence that it needs."""
-    standing = standing_of(holds(connection))
-    if not standing:
+def _catch_up(
+    connection: Connection, needs: dict[int, OwnNeeds], held: Iterable[int], digests: Sequence[bytes]
+) -> None:
+    """Read on what held segments need of some documents."""
+    for number in held:
+        if number not in needs:
+            needs[number] = OwnNeeds(connection, number, digests)
+        needs[number].catch_up()
+
+
+def _refuse_what_is_held(
+    connection: Connection, found: Found, held: Mapping[int, Hold], needs: Mapping[int, OwnNeeds]
+) -> None:
+    """Raise HeldError when a segment that loses something is held: its URLs, or evidence that it needs.
+
+    A segment whose pruning began needs what was announced until then, and what others would have taken along
+    since: its records may be gone, which named it.
+    """
+    if not held:
         return
     numbers = {place.number for place in found.places}
-    octets = {bytes.fromhex(digest) for digest in found.documents}
-    for number in connection.execute(select(schema.segment.c.id).order_by(schema.segment.c.id)).scalars():
-        held = holding(connection, standing, number)
-        if held is not None and (
+    digests = [bytes.fromhex(digest) for digest in found.documents]
+    announced = _announced(connection, digests)
+    pruned = under_way(connection)
+    for number, hold in held.items():
+        until = pruned.get(number, -1)
+        if (
             number in numbers
-            or (octets and not octets.isdisjoint(opened_with(connection, number)))
-            or (octets and not octets.isdisjoint(needed_by(connection, number)))
+            or not needs[number].found.isdisjoint(digests)
+            or any(leaf <= until for leaf in announced)
         ):
             raise HeldError(
-                f"segment number {number} is held by {held.name} ({held.reason}): a hold goes before an"
+                f"segment number {number} is held by {hold.name} ({hold.reason}): a hold goes before an"
                 " erasure; counsel decides, and the hold must be released first"
             )
+
+
+def _announced(connection: Connection, digests: Sequence[bytes]) -> set[int]:
+    """Return the entries by which some of the documents were said to go; 0 for those of prunings."""
+    column, entry = schema.discarding.c, schema.registry.c
+    named = select(entry.idx, entry.kind).join(schema.discarding, column.registry_idx == entry.idx)
+    found: set[int] = set()
+    for start in range(0, len(digests), _DIGESTS):
+        rows = connection.execute(named.where(column.sha256.in_(digests[start : start + _DIGESTS])))
+        found.update(0 if row.kind == PruneIntended.KIND else row.idx for row in rows)
+    return found

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from blocklists.errors import UsageError
 from blocklists.host import canonical_host
 from crawler.decisionlog import schema
-from crawler.decisionlog.registry import HoldCleared, HoldSet, decode
+from crawler.decisionlog.registry import HoldCleared, HoldSet, Pruned, decode
 from crawler.decisionlog.rollup import host_key
 
 if TYPE_CHECKING:
@@ -104,6 +104,31 @@ def holding(connection: Connection, found: Iterable[Hold], number: int) -> Hold 
         ):
             return hold
     return None
+
+
+def held_segments(connection: Connection) -> dict[int, Hold]:
+    """Return the numbers of the segments that are held, each with a hold that stands."""
+    found = standing(holds(connection))
+    if not found:
+        return {}
+    numbers = connection.execute(select(schema.segment.c.id).order_by(schema.segment.c.id)).scalars().all()
+    held = ((number, holding(connection, found, number)) for number in numbers)
+    return {number: hold for number, hold in held if hold is not None}
+
+
+def under_way(connection: Connection) -> dict[int, int]:
+    """Return the segments whose pruning began and has not ended, each with the entry that announced it."""
+    column, entry = schema.pruning.c, schema.registry.c
+    done = select(entry.idx).where(entry.segment_id == column.segment_id, entry.kind == Pruned.KIND).exists()
+    return {
+        row.segment_id: row.registry_idx for row in connection.execute(select(schema.pruning).where(~done))
+    }
+
+
+def held_under_way(connection: Connection) -> set[int]:
+    """Return the segments that are held though their pruning began: while there are any, no documents go."""
+    found = standing(holds(connection))
+    return {number for number in under_way(connection) if holding(connection, found, number) is not None}
 
 
 def _has_host(connection: Connection, number: int, host: str) -> bool:

@@ -1,8 +1,8 @@
 """Removes the records of whole sealed segments, after the registry has said so, under a signed checkpoint.
 
 First the intent is signed and published, with the sums by host, root and seal that stay; then the rows go, a
-few thousand at a time; then the registry says that they are gone. A crash between is resumed: what was
-intended is finished, and nothing else is touched.
+few thousand at a time (but an index that has one row for each host at once); then the registry says that they
+are gone. A crash between is resumed: what was intended is finished, and nothing else is touched.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from crawler.decisionlog import schema, store
 from crawler.decisionlog.registry import Pruned, PruneIntended
 from crawler.decisionlog.retention.acts import BATCH
 from crawler.decisionlog.retention.documents import announced, only_of
-from crawler.decisionlog.retention.holds import holding, holds
+from crawler.decisionlog.retention.holds import held_under_way, holding, holds
 from crawler.decisionlog.retention.plan import Item, State
 
 if TYPE_CHECKING:
@@ -164,14 +164,19 @@ def _delete_documents(actor: Actor, number: int) -> None:
 
     In the transaction nobody appends records: what a writer counts on being there is in its records, or it
     looks for it in the transaction in which it names it. So it does until the segment is said to be pruned.
+
+    None goes while another run is held whose pruning began: that its records are gone tells nothing of what
+    was its own. What is left goes with the next pruning after that hold, whichever it is.
     """
     with actor.explained():
+        if held_under_way(actor.connection) - {number}:
+            return
         documents = announced(actor.connection)
         documents.catch_up()
     gone = documents.unneeded
     for start in range(0, len(gone), BATCH):
         with _unless_held(actor, number, documents=True) as connection:
-            if _is_done(connection, number):  # two may do the same
+            if _is_done(connection, number) or held_under_way(connection):  # two may do the same
                 return
             documents.catch_up()
             part = documents.unneeded_of(gone[start : start + BATCH])

@@ -13,12 +13,14 @@ STANDS = (
     '{"about":"http://a.example/page/1"}', "see http://a.example/page/1.", "(http://a.example/page/1), and so on",
     "<a href=http://a.example/page/1>", "http://a.example/page/1#top", "http://b.example/?to=http://a.example/page/1",
     "x http://a.example/page/10 and http://a.example/page/1", "http://a.example/page/1を参照", "http://a.example/page/1",
-    "http://a.example/page/1\\n", "is it http://a.example/page/1?",
+    "http://a.example/page/1\\n", "is it http://a.example/page/1?", '{"text":"http://a.example/page/1,JP,2024"}',
+    "Disallow: http://a.example/page/1$", "http://a.example/page/1*", "http://a.example/page/1,ftp://x",
+    "http://a.example/page/1;v=2",
 )  # fmt: skip
 OTHERS = (
     '{"about":"http://a.example/page/10"}', "http://a.example/page/1/photo", "http://a.example/page/1?q=2",
     "http://a.example/page/1.html", "http://a.example/page/1-2", "http://a.example/page/1%20", "http://a.example/",
-    "http://a.example/page/1&x", "http://a.example/page/1;v=2", "no URL in here",
+    "http://a.example/page/1&x", "no URL in here",
 )  # fmt: skip
 
 
