@@ -150,13 +150,16 @@ class UrlQuestion:
             part: Params = {"host": self._host, "numbers": wanted[start : start + _SEGMENTS]}
             for row in self._reader.rows(_KEYS, part):
                 segment = self._segments[row.segment_id]
-                keys[row.segment_id] = UrlKey(
-                    segment=UUID(segment.uuid),
-                    size=segment.size or 0,
-                    host=self._host,
-                    key=row.key,
-                    buckets=row.buckets,
-                )
+                try:
+                    keys[row.segment_id] = UrlKey(
+                        segment=UUID(segment.uuid),
+                        size=segment.size or 0,
+                        host=self._host,
+                        key=row.key,
+                        buckets=row.buckets,
+                    )
+                except ValueError as error:
+                    raise self._changed(row.segment_id, str(error)) from error
         return keys
 
     def _may_have_keys(self, number: int) -> bool:

@@ -211,7 +211,9 @@ def pack_places(indices: Iterable[int]) -> bytes:
 
 
 def unpack_places(octets: bytes) -> Iterator[int]:
-    """Yield the indices. Raises ValueError when the octets end within one."""
+    """Yield the indices. Raises ValueError when the octets end within one, or are none."""
+    if not isinstance(octets, bytes):
+        raise ValueError("the places of a host have another type")  # noqa: TRY004 - what was changed is no bug
     before, value, shift = -1, 0, 0
     for octet in octets:
         value |= (octet & _SEVEN) << shift

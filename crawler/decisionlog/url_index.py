@@ -86,13 +86,21 @@ class UrlIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlKey:
-    """What an index is about: a host in a segment of so many records, with its key and its buckets."""
+    """What an index is about: a host in a segment of so many records, with its key and its buckets.
+
+    Raises ValueError on values of other types, which the owner of a database can put there.
+    """
 
     segment: UUID
     size: int
     host: str
     key: bytes
     buckets: int
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be reckoned with: a text times a digest is longer than the memory."""
+        if (type(self.size), type(self.host), type(self.key), type(self.buckets)) != (int, str, bytes, int):
+            raise ValueError("its key or its number of parts has another type")
 
     def digest(self, url: bytes) -> int:
         """Return the digest of a URL's octets."""
@@ -141,7 +149,9 @@ def signed_payload(
     key: UrlKey, bucket: int, body: bytes, log_keys: LogKeys, leaves: tuple[int, int] | None
 ) -> bytes | None:
     """Return the payload of a bucket if a key of the log has signed it between those entries, else None."""
-    signature, payload = body[:_SIGNATURE_SIZE], bytes(body[_SIGNATURE_SIZE:])
+    if type(body) is not bytes:
+        return None
+    signature, payload = body[:_SIGNATURE_SIZE], body[_SIGNATURE_SIZE:]
     try:
         octets = key.signed(bucket, payload)
     except OverflowError:

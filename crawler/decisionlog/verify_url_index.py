@@ -77,8 +77,12 @@ class _Check:
         keys = {}
         for one in stored:
             records = counts.get(one.host, 0)
-            if one.buckets == buckets_for(records) and len(one.key) == KEY_SIZE:
+            try:
                 key = UrlKey(segment=uuid, size=row.size, host=one.host, key=one.key, buckets=one.buckets)
+            except ValueError as error:
+                self._wrong(row.id, uuid, one.host, str(error))
+                continue
+            if key.buckets == buckets_for(records) and len(key.key) == KEY_SIZE:
                 keys[key] = records
             else:
                 self._wrong(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import tracemalloc
 
 import pytest
 
 from blocklists.errors import ExitCode
 from crawler.cli import main
 from crawler.decisionlog.errors import IntegrityError
+from crawler.decisionlog.findings import Problem
 from tests.crawler.decisionlog.conftest import Log, make_entry
 from tests.crawler.decisionlog.test_migrate import make_old
 from tests.crawler.decisionlog.test_url_index import (
     BIG,
+    SMALL,
     ask,
     compared,
     exhaustive,
@@ -62,3 +66,48 @@ def test_a_record_that_is_gone_is_told_with_its_own_segment(big):
     with pytest.raises(IntegrityError, match="which is not there") as caught:
         ask(big, PAGE)
     assert [segment in str(caught.value) for segment in segments] == [False, True]
+
+
+def loosened(log, table):
+    """Connect as the owner of the file who lets a table keep values of any type."""
+    connection = log.unguarded()
+    (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    connection.execute("PRAGMA writable_schema = ON")
+    loose = re.sub(r"STRICT,|,\s*STRICT|STRICT", "", sql).rstrip().rstrip(",")
+    connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (loose, table))
+    connection.close()
+    return log.unguarded()
+
+
+OF_OTHER_TYPES = {
+    "a part as text": ("url_posting", "body = 'x' || hex(body)", True),
+    "a part as a number": ("url_posting", "body = 9.5", True),
+    "a key as text": ("url_key", "key = hex(substr(key, 1, 8))", True),
+    "a key as a number": ("url_key", "key = 7", True),
+    "parts counted in reals": ("url_key", "buckets = buckets + 0.5", True),
+    "parts counted in words": ("url_key", "buckets = 'many'", True),
+    "parts counted in octets": ("url_key", "buckets = x'02'", True),
+    "places as text": ("posting", "places = hex(places)", False),
+    "places as a number": ("posting", "places = 7", False),
+}
+
+
+@pytest.mark.parametrize("how", OF_OTHER_TYPES)
+def test_values_of_other_types_end_in_words_and_in_little_memory(big, how):
+    table, change, of_urls = OF_OTHER_TYPES[how]
+    connection = loosened(big, table)
+    assert connection.execute(f"UPDATE {table} SET {change} WHERE segment_id = 1").rowcount
+    connection.close()
+    tracemalloc.start()
+    try:
+        for url in (PAGE, f"http://{SMALL}/"):
+            if of_urls == (url == PAGE):
+                with pytest.raises(IntegrityError, match="--exhaustive"):
+                    ask(big, url)
+            else:
+                assert same_but_for_the_way(ask(big, url), exhaustive(big, url))
+        if of_urls:
+            assert {finding.problem for finding in compared(big).findings} == {Problem.URL_INDEX_WRONG}
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
