@@ -12,14 +12,14 @@ from pathlib import Path
 
 FOUND, OPEN, HEAD = [], [], ("size", "root", "ts_us")  # what is wrong; what could not be verified
 OCTETS = ("sha256", "_commit", "_octets", "root", "salt", "nonce", "body")  # ends of names: hex in JSON
+DATA = (("record", "records"), ("opening", "urls"), ("rollup", "sums"))  # tables, and folders of a package
 def sha(data): return hashlib.sha256(data).digest()
 
 # 1. The Merkle tree of RFC 6962: a stack of the roots of perfect subtrees, largest first.
 def grow(stack, size, leaf):  # append a leaf hash to a tree of `size` leaves
     stack.append(leaf)
     while size & 1:
-        stack[-2:] = [sha(b"\x01" + stack[-2] + stack[-1])]
-        size >>= 1
+        stack[-2:], size = [sha(b"\x01" + stack[-2] + stack[-1])], size >> 1
 def root_of(stack): return reduce(lambda a, b: sha(b"\x01" + b + a), stack[::-1]) if stack else sha(b"")
 
 # 2. The octets of records and of segments: tagged fields, 0 NULL, 1 integer, 2 text, 3 octets.
@@ -78,14 +78,16 @@ def read(path): return path.read_bytes() if path.is_file() else b""
 def package(folder):
     manifest = json.loads(read((folder := folder.resolve()) / "manifest.json"))
     listed = {folder / each["path"]: each["sha256"] for each in manifest["files"]}
-    beside = {path for each in ("records", "urls", "sums") for path in (folder / each).glob("*")}
+    log = {each: folder / f"{each}s.jsonl" for each in "segment context head document checkpoint".split()}
+    ids = {row["id"] for row in rows(log, "segment")}  # what is not read as that of one of them is no data
+    data = {(table, part["number"]): folder / inside / Path(part[inside] or "-").name
+            for table, inside in DATA for part in manifest["segments"] if part["number"] in ids}
+    beside = {path for _, inside in DATA for path in (folder / inside).glob("*")}
+    listed |= dict.fromkeys(beside - set(data.values()))
     for path in sorted(listed.keys() | beside):  # a link, a pipe, a device or a way out is none of its files
         if path != path.resolve() or not path.is_file() or sha(read(path)).hex() != listed.get(path):
             FOUND.append(f"{path} is missing, changed, or none of the files of the manifest")
-    log = {each: folder / f"{each}s.jsonl" for each in "segment context head document checkpoint".split()}
-    log |= {("record", part["number"]): folder / (part["records"] or "-") for part in manifest["segments"]}
-    log |= {("opening", part["number"]): folder / (part["urls"] or "-") for part in manifest["segments"]}
-    return log | {"registry": folder / "registry.jsonl", "manifest": manifest}
+    return log | data | {"registry": folder / "registry.jsonl", "manifest": manifest}
 def once(pairs): return dict(pairs) if len(dict(pairs)) == len(pairs) else FOUND.append("a member is twice")
 def rows(log, table, segment=0):  # of a table, or of a segment in it, in order of keys; texts are UTF-8
     if not isinstance(log, dict):
@@ -103,7 +105,6 @@ def rows(log, table, segment=0):  # of a table, or of a segment in it, in order 
                     FOUND.extend([f"{path}: line {idx + 1} has a URL as text and as octets"] * twice)
                     row[text] = octets
                 yield row
-
 def check_registry(log, given, known):  # returns what it says of each segment
     told, stack, named, ever, signing, last, size = {}, [], {}, dict(given), set(), 0, 0
     notes = {int(row["note"].split(b"\n")[1]): row["note"] for row in rows(log, "checkpoint")}
@@ -128,7 +129,6 @@ def check_registry(log, given, known):  # returns what it says of each segment
     FOUND.extend([f"the registry has {size} entries, and there are checkpoints of other sizes"] * other)
     OPEN.extend(["give a key and a checkpoint from elsewhere"] * (len(outside) == len(known) or not given))
     return told
-
 def check_segment(log, segment, told, claims, contexts, documents):  # claims: size with a root or a time
     name, stack, asked = segment["uuid"].decode(), [], {None}
     row = b"sekisho.segment\0" + fields("1schema_ver 1id 2run_id 2agent 1opened_us 3nonce", segment)
@@ -174,8 +174,7 @@ def verify(path, *others):
     heads = [(h["segment_id"], h["size"], h[each]) for h in rows(log, "head") for each in h if each in HEAD]
     documents |= {bytes.fromhex(leaf["sha256"]) for leaf in told.get(None, ()) if "sha256" in leaf}  # erased
     known, there = {each.encode() for each in told if each}, {row["uuid"] for row in segments}
-    if there - known or about["whole"] and known - there:
-        FOUND.append("segments are missing, or were never opened")
+    FOUND.extend(["segments are gone or made up"] * bool(there - known or about["whole"] and known - there))
     OPEN.extend(["the records are no JSON lines"] * (about["encoding"] != "jsonl"))
     OPEN.extend(["the URLs are not here"] * (not about["urls"]))
     for row in segments if about["encoding"] == "jsonl" else ():
@@ -184,8 +183,9 @@ def verify(path, *others):
         kinds, seal = {leaf["kind"] for leaf in leaves}, (row["size"], row["root"], row["sealed_us"])
         claims |= {(seal[0], each) for each in seal[1:] if "segment_seal" in kinds or set(seal) != {None}}
         claims |= {(leaf["size"], bytes.fromhex(leaf["root"])) for leaf in leaves if "root" in leaf}
-        OPEN.extend(["a segment was pruned: its records are not here"] * ("prune_intent" in kinds))
-        if "prune_intent" not in kinds:
+        gone = "prune_intent" in kinds
+        OPEN.extend(["a segment was pruned: its records are not here"] * gone)
+        if not gone or path.is_dir() and any(log[each, row["id"]].is_file() for each, _ in DATA[:2]):
             check_segment(log, row, leaves, claims, contexts, documents)
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from needed_documents import due_run, pruned
 
 from blocklists.errors import ExitCode
 from crawler.cli import main
@@ -66,6 +67,59 @@ def forge_more_records(package):
     shutil.copy(first(package, "records"), package / "records" / "000009-forged.jsonl.gz")
 
 
+FORGED = "records/000009-forged.jsonl.gz"
+
+
+def list_forged(package, change):
+    """Put a file of forged records among the others, have the manifest list it, and change that."""
+    shutil.copy(first(package, "records"), package / FORGED)
+    change_rows(package / FORGED, lambda rows: [{**row, "verdict": "skip"} for row in rows])
+    manifest = json.loads((package / "manifest.json").read_bytes())
+    manifest["files"].append({"path": FORGED, "sha256": "", "octets": 0})
+    change(manifest)
+    (package / "manifest.json").write_text(json.dumps(manifest))
+
+
+def forge_listed_records(package):
+    list_forged(package, lambda _: None)
+
+
+@pytest.mark.parametrize("named", ["000009-forged.jsonl.gz", FORGED.replace("/", "/../")])
+def test_both_find_records_in_place_of_true_ones_that_are_elsewhere(packages, opinions, repair, named):
+    """The true ones are verified and listed nowhere, and whoever reads the folder reads the others."""
+    package = packages.make(Encoding.JSONL)
+
+    def change(manifest):
+        part = manifest["segments"][0]
+        shutil.move(package / part["records"], package / named.rpartition("/")[2])
+        manifest["files"] = [each for each in manifest["files"] if each["path"] != part["records"]]
+        part["records"] = named
+
+    list_forged(package, change)
+    repair(package)
+    assert opinions(package) == (4, 4)
+
+
+def forge_records_as_sums(package):
+    list_forged(package, lambda manifest: manifest["segments"][0].update(sums=FORGED))
+
+
+def forge_records_of_no_segment(package):
+    list_forged(
+        package,
+        lambda manifest: manifest["segments"].append(
+            manifest["segments"][0] | {"number": 9, "records": FORGED}
+        ),
+    )
+
+
+def forge_a_part_twice(package):
+    list_forged(
+        package,
+        lambda manifest: manifest["segments"].insert(0, manifest["segments"][0] | {"records": FORGED}),
+    )
+
+
 def forge_schema(package):
     change_rows(
         package / "segments.jsonl",
@@ -97,6 +151,10 @@ def forge_a_pipe(package):
         forge_salt,
         forge_line,
         forge_more_records,
+        forge_listed_records,
+        forge_records_as_sums,
+        forge_records_of_no_segment,
+        forge_a_part_twice,
         forge_schema,
         forge_another_segment,
         forge_a_link,
@@ -106,6 +164,20 @@ def forge_a_pipe(package):
 def test_both_find_what_is_shown_and_was_never_recorded(packages, opinions, repair, forge):
     package = packages.make(Encoding.JSONL)
     forge(package)
+    repair(package)
+    assert opinions(package) == (4, 4)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_both_find_records_that_are_given_to_a_pruned_segment(packages, opinions, repair, stated):
+    due_run(packages.log)
+    pruned(packages.log.url, "due")
+    package = packages.make(Encoding.JSONL)
+    assert opinions(package) == (6, 6)
+    list_forged(
+        package,
+        lambda manifest: manifest["segments"][2].update(records=FORGED, pruned=stated),
+    )
     repair(package)
     assert opinions(package) == (4, 4)
 
