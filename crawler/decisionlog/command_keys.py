@@ -106,14 +106,16 @@ def show_head(reader: LogReader, output: OutputFormat) -> str:
 
 def show_keys(reader: LogReader, output: OutputFormat) -> str:
     """Return every key that ever signed, with the entries of the registry between which it may."""
-    rows: dict[str, dict[str, object]] = {}
+    rows: list[dict[str, object]] = []
+    newest: dict[str, dict[str, object]] = {}  # a key that was retired may be added again
     for leaf in reader.leaves({KeyAdded.KIND, KeyRetired.KIND}):
         event = leaf.event
         if isinstance(event, KeyAdded):
-            rows[event.vkey] = {"key": event.vkey, "from": leaf.idx, "until": None, "why": None}
-        elif isinstance(event, KeyRetired) and event.vkey in rows:
-            rows[event.vkey] |= {"until": leaf.idx, "why": event.why}
-    return render(output, KEYS, "keys", ("key", "from", "until", "why"), list(rows.values()))
+            newest[event.vkey] = {"key": event.vkey, "from": leaf.idx, "until": None, "why": None}
+            rows.append(newest[event.vkey])
+        elif isinstance(event, KeyRetired) and event.vkey in newest:
+            newest[event.vkey] |= {"until": leaf.idx, "why": event.why}
+    return render(output, KEYS, "keys", ("key", "from", "until", "why"), rows)
 
 
 def rotate(arguments: argparse.Namespace) -> str:

@@ -68,7 +68,7 @@ class LogKeys:
     @classmethod
     def of(cls, reader: LogReader) -> Self:
         """Return the keys that the registry of a log names. Raises LogError."""
-        found: dict[str, _Period] = {}
+        found: dict[str, list[_Period]] = {}  # a key that was retired may be added again
         for leaf in reader.leaves((KeyAdded.KIND, KeyRetired.KIND)):
             match leaf.event:
                 case KeyAdded(vkey=text):
@@ -78,12 +78,12 @@ class LogKeys:
                         continue  # `sekisho log verify` tells of it
                     if vkey.type == ED25519:
                         key = Ed25519PublicKey.from_public_bytes(vkey.key)
-                        found[text] = _Period(key=key, added=leaf.idx)
+                        found.setdefault(text, []).append(_Period(key=key, added=leaf.idx))
                 case KeyRetired(vkey=text) if text in found:
-                    found[text].retired = leaf.idx
+                    found[text][-1].retired = leaf.idx
                 case _:
                     pass
-        return cls(found.values())
+        return cls([period for periods in found.values() for period in periods])
 
     def signed(self, octets: bytes, signature: bytes, leaves: tuple[int, int]) -> bool:
         """Whether a key has signed that could between the entries of a segment's opening and of its seal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tracemalloc
@@ -111,3 +112,18 @@ def test_values_of_other_types_end_in_words_and_in_little_memory(big, how):
         assert tracemalloc.get_traced_memory()[1] < 100_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_key_that_was_retired_and_added_again_signed_what_it_signed(big, tmp_path, monkeypatch, capsys):
+    first, second = big.path.with_name("sekisho.db.key"), tmp_path / "new.key"
+    for present, new in ((first, second), (second, first)):
+        monkeypatch.setenv("SEKISHO_LOG_KEY_FILE", str(present))
+        words = ("--log", big.url, "--new-key-file", str(new), "--why", "yearly")
+        assert main(["log", "key", "rotate", *words]) == ExitCode.DONE
+    assert ask(big, PAGE).by_url_index == 2
+    assert compared(big).findings == ()
+    capsys.readouterr()
+    assert main(["log", "key", "show", "--log", big.url, "--format", "json"]) == ExitCode.DONE
+    keys = json.loads(capsys.readouterr().out)["keys"]
+    assert [one["key"] == keys[0]["key"] for one in keys] == [True, False, True]
+    assert [one["until"] is None for one in keys] == [False, False, True]
