@@ -101,6 +101,7 @@ def finish(actor: Actor, item: Item, *, now_us: int, progress: Callable[[int], N
     _delete_documents(actor, item.number)
     with actor.signed(now_us) as act:
         if not _is_done(act.connection, item.number):
+            _refuse_if_held(act.connection, item.number)  # others may hold what it went by, and go
             act.append(Pruned(segment=item.segment, intent=intent), segment_id=item.number)
     return gone
 
@@ -150,13 +151,17 @@ def _unless_held(actor: Actor, number: int, *, documents: bool = False) -> Itera
     with actor.plain() as connection:
         (store.keep_records if documents else store.append_records)(connection)
         store.number_alone(connection)  # a hold is set before this, and seen, or after the rows are gone
-        held = holding(connection, holds(connection), number)
-        if held is not None:
-            raise HeldError(
-                f"segment number {number} is held by {held.name} ({held.reason}) since its pruning began:"
-                " what is left of it stays until that hold is released"
-            )
+        _refuse_if_held(connection, number)
         yield connection
+
+
+def _refuse_if_held(connection: Connection, number: int) -> None:
+    held = holding(connection, holds(connection), number)
+    if held is not None:
+        raise HeldError(
+            f"segment number {number} is held by {held.name} ({held.reason}) since its pruning began:"
+            " what is left of it stays until that hold is released"
+        )
 
 
 def _delete_documents(actor: Actor, number: int) -> None:
