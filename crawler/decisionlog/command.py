@@ -304,9 +304,9 @@ def _progress() -> Callable[[int], None]:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    known = command_keys.known_checkpoints(arguments.known_checkpoint)
     trusted = command_keys.trusted_keys(arguments.key)
     witnesses = command_keys.witness_keys(arguments.witness_key)
+    known = command_keys.known_checkpoints(arguments.known_checkpoint, witnesses)
     roots = load_roots(Path(arguments.tsa_roots)) if arguments.tsa_roots else []
     watched = sys.stderr.isatty()
     progress = _progress() if watched else None

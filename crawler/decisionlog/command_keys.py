@@ -17,6 +17,7 @@ from crawler.decisionlog.keys import load_or_create_key
 from crawler.decisionlog.location import custody_of, log_url
 from crawler.decisionlog.notes import (
     COSIGNATURES,
+    ED25519,
     LONGEST_NOTE,
     NoteError,
     parse_checkpoint,
@@ -41,12 +42,12 @@ HEAD: Final = "sekisho.log-head/1"
 KEYS: Final = "sekisho.log-keys/1"
 
 
-def known_checkpoints(files: Sequence[str]) -> list[KnownCheckpoint]:
-    """Return the checkpoints in files. Raises UsageError."""
+def known_checkpoints(files: Sequence[str], witnesses: Sequence[VerifierKey] = ()) -> list[KnownCheckpoint]:
+    """Return the checkpoints in files, which these witnesses may have cosigned. Raises UsageError."""
     found = []
     for name in files:
         try:
-            found.append(KnownCheckpoint.read(name, _octets_in(name)))
+            found.append(KnownCheckpoint.read(name, _octets_in(name), witnesses))
         except OSError as error:
             raise UsageError(f"the checkpoint {name} cannot be read: {error.strerror or error}") from error
         except NoteError as error:
@@ -62,8 +63,34 @@ def _octets_in(name: str) -> bytes:
         return file.read(LONGEST_NOTE + 1)
 
 
-def trusted_keys(texts: Sequence[str], *, option: str = "--key") -> list[VerifierKey]:
-    """Return verifier keys, each given as its text or the name of a file with it. Raises UsageError."""
+def trusted_keys(texts: Sequence[str]) -> list[VerifierKey]:
+    """Return keys of logs, each given as its text or the name of a file with it.
+
+    Raises UsageError, also for a witness's key: what a witness signs is not what the log's operator signs.
+    """
+    found = _keys(texts, "--key")
+    for key in found:
+        if key.type != ED25519:
+            raise UsageError(
+                f"--key {key.short} is no key of a log: type 0x01 is needed, this is 0x{key.type:02x};"
+                " give a witness's key with --witness-key"
+            )
+    return found
+
+
+def witness_keys(texts: Sequence[str], *, option: str = "--witness-key") -> list[VerifierKey]:
+    """Return the keys of witnesses, given as those of logs are. Raises UsageError, also for a log's key."""
+    found = _keys(texts, option)
+    for key in found:
+        if key.type not in COSIGNATURES:
+            raise UsageError(
+                f"{option} {key.short} is no key of a witness: type 0x04 or 0x06 is needed, this is"
+                f" 0x{key.type:02x}"
+            )
+    return found
+
+
+def _keys(texts: Sequence[str], option: str) -> list[VerifierKey]:
     found = []
     for text in texts:
         try:
@@ -71,18 +98,6 @@ def trusted_keys(texts: Sequence[str], *, option: str = "--key") -> list[Verifie
             found.append(parse_vkey(_octets_in(text).decode() if named else text))
         except (OSError, UnicodeError, NoteError) as error:
             raise UsageError(f"{option} {text[:120]}: {error}") from error
-    return found
-
-
-def witness_keys(texts: Sequence[str], *, option: str = "--witness-key") -> list[VerifierKey]:
-    """Return the keys of witnesses, given as those of logs are. Raises UsageError, also for a log's key."""
-    found = trusted_keys(texts, option=option)
-    for key in found:
-        if key.type not in COSIGNATURES:
-            raise UsageError(
-                f"{option} {key.short} is no key of a witness: type 0x04 or 0x06 is needed, this is"
-                f" 0x{key.type:02x}"
-            )
     return found
 
 

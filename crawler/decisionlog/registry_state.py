@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from crawler.decisionlog.notes import Note, parse_checkpoint, parse_note
+from crawler.decisionlog.notes import Note, VerifierKey, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from uuid import UUID
 
     from crawler.decisionlog.registry import PruneIntended, SegmentAdopted, SegmentSealed
@@ -54,17 +54,18 @@ class RegistrySource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCheckpoint:
-    """A checkpoint that somebody kept outside the log, and where it was read."""
+    """A checkpoint that somebody kept outside the log, where it was read, and what witnesses are believed."""
 
     place: str
     note: Note
+    witnesses: tuple[VerifierKey, ...] = ()
 
     @classmethod
-    def read(cls, place: str, octets: bytes) -> KnownCheckpoint:
+    def read(cls, place: str, octets: bytes, witnesses: Iterable[VerifierKey] = ()) -> KnownCheckpoint:
         """Return the checkpoint that the octets are. Raises NoteError."""
         note = parse_note(octets)
         parse_checkpoint(note)
-        return cls(place=place, note=note)
+        return cls(place=place, note=note, witnesses=tuple(witnesses))
 
 
 @dataclass(slots=True, kw_only=True)

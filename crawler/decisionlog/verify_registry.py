@@ -278,7 +278,7 @@ class RegistryCheck:
             head = parse_checkpoint(known.note)
             wrong = self._misfit(head)
             try:
-                signed = signers(known.note, [*self._trusted, *self._named])
+                signed = signers(known.note, [*self._trusted, *self._named, *known.witnesses])
             except NoteError as error:
                 wrong = wrong or str(error)
             if wrong is not None:
@@ -286,7 +286,7 @@ class RegistryCheck:
                     Problem.ROLLED_BACK, f"the log is not the one of the checkpoint {known.place}: {wrong}"
                 )
                 continue
-            self._signed.update(signed)
+            self._signed.update(key for key in signed if key.type == ED25519)  # and no witness
             self.state.outside += 1
             self.state.unproved = -head.size  # `_check_end` adds the size of the whole
 

@@ -14,6 +14,7 @@ from crawler.cli import main
 from crawler.decisionlog import witness as witnesses
 from crawler.decisionlog.errors import LogError
 from crawler.decisionlog.findings import Problem
+from crawler.decisionlog.registry_state import KnownCheckpoint
 from crawler.decisionlog.verify import verify_log
 
 NAME = "witness.example"
@@ -252,7 +253,16 @@ def test_a_checkpoint_that_somebody_kept_with_its_cosignature_is_compared(
     note = cosigned.path.with_name("sekisho.db.checkpoint").read_bytes()
     kept = tmp_path / "kept"
     kept.write_bytes(note + body)
-    words = ["log", "verify", "--log", cosigned.url, "--known-checkpoint", str(kept), "--key", new.text]
+    words = [
+        "log",
+        "verify",
+        "--log",
+        cosigned.url,
+        "--known-checkpoint",
+        str(kept),
+        "--witness-key",
+        new.text,
+    ]
     assert main(words) == ExitCode.DONE
     kept.write_bytes(note + new.written(bytes(2428)).encode())
     assert main(words) == ExitCode.TAMPERED
@@ -271,8 +281,38 @@ def test_a_checkpoint_that_was_kept_with_sixty_signatures_of_five_thousand_octet
     others = "".join(new.written(bytes(5000), name=f"w{number}.example") for number in range(60))
     kept = tmp_path / "kept"
     kept.write_bytes(note + others.encode() + body)
-    words = ["log", "verify", "--log", cosigned.url, "--known-checkpoint", str(kept), "--key", new.text]
+    words = [
+        "log",
+        "verify",
+        "--log",
+        cosigned.url,
+        "--known-checkpoint",
+        str(kept),
+        "--witness-key",
+        new.text,
+    ]
     assert main(words) == ExitCode.DONE
+
+
+@pytest.mark.parametrize("kind", [ED25519, MLDSA44])
+def test_a_witness_stands_in_for_no_key_of_the_log(cosigned, proof, tmp_path, capsys, kind):
+    """Whoever has only its cosignature believes the witness, and nothing of who made the log."""
+    log, kept = cosigned, tmp_path / "kept"
+    witness = Cosigner("alone.example", kind)
+    head = log.path.with_name("sekisho.db.checkpoint").read_text().split("\n\n")[0] + "\n"
+    kept.write_text(f"{head}\n{witness.line(head)}")
+    words = ["log", "verify", "--log", log.url, "--known-checkpoint", str(kept)]
+    assert main(words) == ExitCode.TAMPERED, "nobody known signed it"
+    assert main([*words, "--witness-key", witness.text]) == ExitCode.DONE
+    for asked in (words, proof[1][:3]):
+        capsys.readouterr()
+        assert main([*asked, "--key", witness.text]) == ExitCode.USAGE
+        assert (
+            f"type 0x01 is needed, this is 0x{kind:02x}; give a witness's key with" in capsys.readouterr().err
+        )
+    with log.reader() as reader:
+        one = KnownCheckpoint.read("kept", kept.read_bytes())
+        assert verify_log(reader, known=[one], trusted=[witness.vkey]).exit_code == ExitCode.TAMPERED
 
 
 @pytest.mark.parametrize("kind", [ED25519, MLDSA44])
