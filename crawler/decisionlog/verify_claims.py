@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from math import floor
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from crawler.decisionlog.session import Session
 
 _OWNED: Final = ("record", "opening", "head")
+_LARGEST: Final = 2**63 - 1
 _NEWEST_REMOVAL: Final = (
     "SELECT max(idx) FROM registry WHERE kind IN ('erase', 'erase_document', 'prune_intent', 'prune_done')"
 )
@@ -23,7 +26,7 @@ _NEWEST_REMOVAL: Final = (
 def newest_removal(raw: Session) -> int:
     """Return the index of the newest entry of the registry about something that goes; -1 when none is."""
     (newest,) = raw.execute(_NEWEST_REMOVAL).fetchone()
-    return -1 if newest is None else newest
+    return newest if isinstance(newest, int) else -1
 
 
 def _numbers(raw: Session, table: str) -> Iterator[int]:
@@ -40,39 +43,70 @@ def _numbers(raw: Session, table: str) -> Iterator[int]:
         yield number
 
 
+def _bounds(raw: Session, table: str, number: int) -> tuple[int, int, bool]:
+    """Return the first index of a segment's rows, the one behind the last, and whether some index is none."""
+    sql = "SELECT (SELECT min(idx) {0}), (SELECT max(idx) {0})"
+    rows = f"FROM {table} WHERE segment_id = ?1"
+    start, end = raw.execute(sql.format(rows), (number,)).fetchone()
+    strange = False
+    if isinstance(raw, sqlite3.Connection):  # where whoever has the file may keep values of any type
+        odd = f"SELECT EXISTS (SELECT 1 {rows} AND idx IS NULL) OR EXISTS (SELECT 1 {rows} AND idx >= '')"
+        strange = bool(raw.execute(odd, (number,)).fetchone()[0])
+        if strange:
+            start, end = raw.execute(sql.format(f"{rows} AND idx < ''"), (number,)).fetchone()
+    if end is None:
+        return 0, 0, strange
+    strange = strange or {type(start), type(end)} != {int}
+    start, end = (max(min(each, _LARGEST), -_LARGEST) for each in (start, end))
+    return floor(start), min(floor(end) + 1, _LARGEST), strange
+
+
 def _claim(raw: Session, row: tuple[Any, ...], findings: Findings) -> SegmentClaim:
     number, uuid, run, agent, version, opened_us, nonce, sealed_us, size, root = row
-    start, end = raw.execute(
-        "SELECT (SELECT min(idx) FROM record WHERE segment_id = ?1),"
-        " (SELECT max(idx) FROM record WHERE segment_id = ?1)",
-        (number,),
-    ).fetchone()
-    (opening_end,) = raw.execute("SELECT max(idx) FROM opening WHERE segment_id = ?", (number,)).fetchone()
-    heads = raw.execute("SELECT size, root, ts_us FROM head WHERE segment_id = ? ORDER BY size", (number,))
     named = uuid.decode("ascii", "replace") if isinstance(uuid, bytes) else str(uuid)
     try:
         identity = UUID(named)
     except ValueError:
         identity = UUID(int=0)
-        findings.add(Problem.SEGMENT_CHANGED, f"segment number {number} has no valid UUID: {named!a}")
+        findings.add(Problem.SEGMENT_CHANGED, f"segment number {number!a} has no valid UUID: {named!a}")
     else:
         if str(identity) != named:  # another way to write it, which no writer uses
             findings.add(Problem.SEGMENT_CHANGED, f"its UUID is written {named!a}", identity)
+
+    def integer(value: object, what: str) -> int | None:
+        if value is None or type(value) is int:
+            return value
+        findings.add(Problem.SEGMENT_CHANGED, f"its {what} is no integer: {value!a}", identity)
+        return None
+
+    number = integer(number, "number") or 0
+    start, end, strange = _bounds(raw, "record", number)
+    if strange:
+        findings.add(Problem.RECORD_OUTSIDE, "a record has an index that is no integer", identity)
+    opening_start, opening_end, strange = _bounds(raw, "opening", number)
+    if strange or opening_start < 0:
+        findings.add(Problem.URL_OUTSIDE, "a URL has an index that no record has", identity)
+    heads = raw.execute(
+        "SELECT size, root, ts_us FROM head WHERE segment_id = ? ORDER BY size", (number,)
+    ).fetchall()
+    sound = tuple(head for head in heads if (type(head[0]), type(head[2])) == (int, int))
+    if len(sound) != len(heads):
+        findings.add(Problem.HEAD_WRONG, "a head has a size or time that is no integer", identity)
     return SegmentClaim(
-        number=int(number or 0),
+        number=number,
         uuid=identity,
         run=run if isinstance(run, bytes) else b"",
         agent=agent if isinstance(agent, bytes) else b"",
         schema=version,
-        opened_us=int(opened_us or 0),
+        opened_us=integer(opened_us, "opening time") or 0,
         nonce=nonce if isinstance(nonce, bytes) else b"",
-        sealed_us=sealed_us,
-        sealed_size=size,
+        sealed_us=integer(sealed_us, "time of sealing"),
+        sealed_size=integer(size, "size"),
         sealed_root=root,
-        heads=tuple(heads.fetchall()),
-        start=0 if start is None else start,
-        end=0 if end is None else end + 1,
-        opening_end=0 if opening_end is None else opening_end + 1,
+        heads=sound,
+        start=start,
+        end=end,
+        opening_end=opening_end,
     )
 
 
@@ -99,7 +133,7 @@ def read_claims(raw: Session, findings: Findings) -> tuple[list[SegmentClaim], i
     size = DatabaseRegistry.size(raw)
     if size:
         (newest,) = raw.execute("SELECT max(size) FROM checkpoint").fetchone()
-        if newest is not None and newest > size:
+        if isinstance(newest, int) and newest > size:
             findings.add(
                 Problem.REGISTRY_MISSING,
                 f"a checkpoint covers {newest} entries of the registry; there are {size}",

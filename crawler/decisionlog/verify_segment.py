@@ -143,15 +143,19 @@ class SegmentCheck:
             uncovered=claim.end - covered,
         )
 
-    def _gap(self, to: int) -> None:
-        """Note that the records before index `to` are not there."""
+    def _gap(self, to: int) -> bool:
+        """Note that the records before index `to` are gone; False if that is no index that may follow."""
         here = len(self._requests)
+        if type(to) is not int or to < here:
+            self._find(Problem.RECORD_OUTSIDE, f"a record has the index {to!a}", here)
+            return False
         self._broken = True
         self._find(Problem.RECORD_MISSING, f"records {here} to {to - 1} are gone", here)
         self._gone += to - here
         if self._gone > _LARGEST_HOLE:
             raise _HoleError
         self._requests.extend(bytes(to - here))
+        return True
 
     def _check_page(self) -> None:
         """Read and verify the next records and the heads over them."""
@@ -212,8 +216,8 @@ class SegmentCheck:
             idx, ts_us, mono_ns, stage, verdict, reason, kind, method, host, domain, url_commit,
             parent_commit, basis, ref_idx, attempt, status, size, body, media_type, error, leaf, context_id,
         ) in zip(*kept, strict=True):  # fmt: skip
-            if idx != len(requests):
-                self._gap(idx)
+            if idx != len(requests) and not self._gap(idx):
+                continue
             requests.append(stage == b"request")
             digest = leaf
             try:

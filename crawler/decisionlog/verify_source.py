@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from itertools import repeat
+from math import floor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
@@ -180,7 +181,7 @@ class DatabaseSource:
         raw = self._raw
         raw.execute("BEGIN")
         rows = raw.execute(RECORDS_SQL, (number, first, end, _PAGE)).fetchall()
-        after = rows[-1][0] + 1 if len(rows) == _PAGE else end
+        after = floor(rows[-1][0]) + 1 if len(rows) == _PAGE else end
         openings = raw.execute(OPENINGS_SQL, (number, first, after)).fetchall()
         raw.execute("COMMIT")
         return Page(

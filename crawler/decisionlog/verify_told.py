@@ -34,7 +34,10 @@ class DatabaseRegistry:
         if found is not None and found[0] == schema.FORMAT_1.encode():
             return 0
         (newest,) = raw.execute("SELECT max(idx) FROM registry").fetchone()
-        return 0 if newest is None else int(newest) + 1
+        if newest is None or type(newest) is int:
+            return 0 if newest is None else newest + 1
+        (count,) = raw.execute("SELECT count(*) FROM registry").fetchone()  # an index that is none
+        return int(count)
 
     def leaves(self) -> Iterator[LeafRow]:
         """Yield the leaves, a page at a time."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import suppress
 
 import pytest
-from sqlalchemy import LargeBinary
+from sqlalchemy import BigInteger, LargeBinary
 
 from blocklists.errors import ExitCode
 from crawler.decisionlog import schema
@@ -172,3 +173,38 @@ def test_a_value_of_a_document_that_no_writer_writes_is_a_finding(full, column, 
         raw.execute(f"UPDATE document SET {column} = ? WHERE id = (SELECT max(id) FROM document)", (value,))
     raw.close()
     assert verified(full).exit_code == ExitCode.TAMPERED
+
+
+INTEGERS = [
+    (table.name, column.name)
+    for table in schema.metadata.sorted_tables
+    for column in table.columns
+    if isinstance(column.type, BigInteger)
+]
+
+
+def restored(path, octets):
+    for behind in ("-journal", "-wal", "-shm"):
+        path.with_name(path.name + behind).unlink(missing_ok=True)
+    path.write_bytes(octets)
+
+
+@pytest.mark.parametrize(("table", "column"), INTEGERS)
+def test_an_integer_that_is_none_is_a_finding_and_no_traceback(full, table, column):
+    retyped(full.path, table)
+    before = full.path.read_bytes()
+    key = ", ".join(each.name for each in schema.metadata.tables[table].primary_key)
+    row = f"({key}) IN (SELECT {key} FROM {table} WHERE {column} IS NOT NULL ORDER BY {key} DESC LIMIT 1)"
+    for to in ("CAST({} AS TEXT)", "{} + 0.5", "'abc'", "NULL", "9223372036854775807"):
+        if to == "NULL" and schema.metadata.tables[table].columns[column].nullable:
+            continue
+        restored(full.path, before)
+        connection = full.raw()
+        kinds = f"SELECT typeof({column}), count(*) FROM {table} GROUP BY 1"
+        there = connection.execute(kinds).fetchall()
+        with suppress(sqlite3.IntegrityError):  # a row id is an integer
+            connection.execute(f"UPDATE {table} SET {column} = {to.format(column)} WHERE {row}")
+        changed = connection.execute(kinds).fetchall() != there
+        connection.close()
+        if changed:
+            assert verified(full).exit_code == ExitCode.TAMPERED, to
