@@ -32,10 +32,10 @@ def check_files(folder: Path, manifest: Manifest, octets: bytes, findings: Findi
     """Compare every file with the manifest, and the sums with both."""
     for part in manifest.files:
         path = folder / part.path
-        if not _is_ours(folder, path):
-            findings.add(Problem.FILE_MISSING, f"{part.path} is missing")
-            continue
         try:
+            if not _is_ours(folder, path):
+                findings.add(Problem.FILE_MISSING, f"{part.path} is missing")
+                continue
             with regular(path).open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 digest = file_digest(file, "sha256").hexdigest() if size == part.octets else ""
@@ -58,10 +58,10 @@ def check_strangers(folder: Path, manifest: Manifest, findings: Findings) -> Ite
     """Find what is among the data and is not listed, documents apart; yield a note of what stands beside."""
     known = {part.path for part in manifest.files} | {layout.MANIFEST, layout.SUMS, *layout.DATA_FOLDERS}
     for inside in sorted(layout.DATA_FOLDERS - {"documents"}):
-        for name in _names(folder / inside):
+        for name in _names(folder / inside, inside, findings):
             if f"{inside}/{name}" not in known:
                 findings.add(Problem.FILE_OUTSIDE, f"{inside}/{name} is no part of the package")
-    beside = [name for name in _names(folder) if name not in known]
+    beside = [name for name in _names(folder, "the package", findings) if name not in known]
     if beside:
         more = " …" if len(beside) > _NAMED else ""
         yield f"no part of the package: {', '.join(beside[:_NAMED])}{more}"
@@ -82,15 +82,19 @@ def foreign_means(folder: Path, manifest: Manifest) -> Iterator[str]:
             yield f"{name} is not the one that this version of Sekisho makes: read it before you trust it"
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: Path, name: str, findings: Findings) -> list[str]:
+    """Return what is in a folder; where that cannot be seen is a finding."""
     try:
         return sorted(path.name for path in folder.iterdir())
-    except OSError:
-        return []  # what should be in it is missing, and found to be
+    except FileNotFoundError:
+        pass  # what should be in it is missing, and found to be
+    except OSError as error:
+        findings.add(Problem.FILE_DAMAGED, f"{name} cannot be listed: {error}")
+    return []
 
 
 def _is_ours(folder: Path, path: Path) -> bool:
-    """Whether it is a file of the package itself, and no link to somewhere else."""
+    """Whether it is a file of the package itself, and no link to somewhere else. Raises OSError."""
     return path.is_file() and path.resolve().is_relative_to(folder.resolve()) and not path.is_symlink()
 
 
@@ -100,9 +104,9 @@ def _check_sums(folder: Path, manifest: Manifest, octets: bytes, findings: Findi
         with regular(path).open("rb") as file:
             for expected in _sums(folder, manifest, octets):
                 if file.readline(_LONGEST) != expected:
+                    name = expected.decode().rstrip("\n").partition("  ")[2]
                     findings.add(
-                        Problem.FILE_DAMAGED,
-                        f"{layout.SUMS} does not say what the manifest does: {expected.decode().split()[1]}",
+                        Problem.FILE_DAMAGED, f"{layout.SUMS} does not say what the manifest does: {name}"
                     )
                     return
             if file.read(1):
@@ -119,4 +123,5 @@ def _sums(folder: Path, manifest: Manifest, octets: bytes) -> Iterator[bytes]:
         yield f"{part.sha256}  {part.path}\n".encode()
     yield f"{sha256(octets).hexdigest()}  {layout.MANIFEST}\n".encode()
     for row in read_jsonl.lines(folder / layout.DOCUMENTS):
-        yield f"{row['sha256']}  {layout.document_file(row['sha256'])}\n".encode()
+        name = layout.checked_digest(row["sha256"])
+        yield f"{name}  {layout.document_file(name)}\n".encode()

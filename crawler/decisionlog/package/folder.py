@@ -96,13 +96,13 @@ class PackageFolder:
         self.parts: list[FilePart] = []
 
     def __enter__(self) -> Self:
-        if self.target.exists() or self.target.is_symlink():
-            raise PackageError(
-                f"{self.target} exists already, and no package is overwritten: name another folder"
-            )
-        if not self.target.parent.is_dir():
-            raise PackageError(f"the folder {self.target.parent} does not exist: create it first")
         try:
+            if self.target.exists() or self.target.is_symlink():
+                raise PackageError(
+                    f"{self.target} exists already, and no package is overwritten: name another folder"
+                )
+            if not self.target.parent.is_dir():
+                raise PackageError(f"the folder {self.target.parent} does not exist: create it first")
             self._folder.mkdir(mode=0o700)
         except OSError as error:
             raise self._failed(error) from error

@@ -8,6 +8,7 @@ Pure; touches no files.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -33,6 +34,7 @@ REGISTRY: Final = "registry.jsonl"
 CHECKPOINTS: Final = "checkpoints.jsonl"
 ANCHORS: Final = "anchors.jsonl"
 CHECKPOINT: Final = "checkpoint"
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
 DATA_FOLDERS: Final = frozenset({"records", "urls", "sums", "documents"})
 
 _Part = TypeVar("_Part", "FilePart", "SegmentPart", "Counts")
@@ -216,6 +218,8 @@ def _manifest(members: dict[str, Any]) -> Manifest:
     files = tuple(_part(FilePart, each) for each in members["files"])
     if len({part.path for part in files}) != len(files):
         raise ValueError("it lists a file twice")
+    for file in files:
+        checked_digest(file.sha256)
     for path in (
         *(file.path for file in files),
         *(path for part in segments for path in (part.records, part.urls, part.sums) if path is not None),
@@ -254,6 +258,13 @@ def _part(kind: type[_Part], members: dict[str, Any]) -> _Part:
             raise ValueError(f"{field.name} is no {field.type}")
         given[field.name] = value
     return kind(**given)
+
+
+def checked_digest(digest: str) -> str:
+    """Return a SHA-256 of 64 hex characters. Raises ValueError and TypeError for anything else."""
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError(f"{digest[:80]!r} is no SHA-256")
+    return digest
 
 
 def checked_path(path: str) -> str:

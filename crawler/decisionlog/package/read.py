@@ -90,18 +90,24 @@ class PackageDocuments:
     def strangers(self) -> Iterator[str]:
         """Yield the paths of what is among the documents and is not listed."""
         top = self._folder / "documents"
-        for folder in sorted(top.iterdir()) if top.is_dir() else ():
-            if not folder.is_dir() or folder.is_symlink():
-                yield f"documents/{folder.name}"
-                continue
-            for path in folder.iterdir():
-                name = f"documents/{folder.name}/{path.name}"
-                try:
-                    listed = self.kind(read_jsonl.unhex(path.name)) is not None
-                except ValueError:
-                    listed = False
-                if not listed or layout.document_file(path.name) != name:
-                    yield name
+        try:
+            for folder in sorted(top.iterdir()) if top.is_dir() else ():
+                if not folder.is_dir() or folder.is_symlink():
+                    yield f"documents/{folder.name}"
+                else:
+                    yield from self._strangers_in(folder)
+        except OSError as error:
+            self._findings.add(Problem.FILE_DAMAGED, f"documents cannot be listed: {error}")
+
+    def _strangers_in(self, folder: Path) -> Iterator[str]:
+        for path in folder.iterdir():
+            name = f"documents/{folder.name}/{path.name}"
+            try:
+                listed = self.kind(read_jsonl.unhex(path.name)) is not None
+            except ValueError:
+                listed = False
+            if not listed or layout.document_file(path.name) != name:
+                yield name
 
     def mentioned(self, digest: bytes) -> tuple[UUID | None, int | None]:
         """Return no record: looking for one would mean to read the whole package again."""

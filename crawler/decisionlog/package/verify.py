@@ -62,8 +62,11 @@ def verify_package(
     signed; `roots` and `witnesses` are those against which timestamps and cosignatures are checked. Raises
     PackageError when the folder is no package, or one of a newer format, or Parquet cannot be read here.
     """
-    if not folder.is_dir():
-        raise PackageError(f"there is no folder {folder}: name the folder of an export package")
+    try:
+        if not folder.is_dir():
+            raise PackageError(f"there is no folder {folder}: name the folder of an export package")
+    except OSError as error:
+        raise PackageError(f"the folder {folder} cannot be opened: {error.strerror}") from error
     findings = Findings()
     verification = _Verification(folder, findings)
     try:

@@ -9,6 +9,8 @@ import gzip
 import json
 import os
 import shutil
+from errno import EACCES
+from pathlib import Path
 
 import pytest
 
@@ -204,6 +206,8 @@ def test_what_a_manifest_states_of_a_segment_is_compared_with_it(packages, repai
         lambda manifest: manifest["files"][0].update(path="/dev/zero"),
         lambda manifest: manifest["files"][0].update(path="records/../../x"),
         lambda manifest: manifest["files"][0].update(octets=2**70),
+        lambda manifest: manifest["files"][0].update(sha256=""),
+        lambda manifest: manifest["files"][0].update(sha256="A" * 64),
     ],
 )
 def test_a_manifest_that_no_writer_writes_is_a_finding_and_no_crash(packages, change):
@@ -212,6 +216,87 @@ def test_a_manifest_that_no_writer_writes_is_a_finding_and_no_crash(packages, ch
     report = packages.verify(package)
     assert problems(report) == {Problem.FILE_DAMAGED}
     assert "manifest.json" in report.findings[0].text
+
+
+@pytest.mark.parametrize("digest", ["", "a b", "A" * 64, "0" * 63, 7])
+def test_a_document_without_a_digest_is_a_finding_and_no_crash(packages, digest):
+    package = packages.make(Encoding.JSONL)
+    change_rows(package / "documents.jsonl", lambda rows: [rows[0] | {"sha256": digest}, *rows[1:]])
+    report = packages.verify(package)
+    assert Problem.FILE_DAMAGED in problems(report)
+    assert any("SHA256SUMS" in finding.text for finding in report.findings)
+
+
+LONG = "x" * 300  # letters; no file system takes a name of so many
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["files"][0].update(path=LONG),
+        lambda manifest: manifest["segments"][0].update(records=f"records/{LONG}.jsonl.gz"),
+        lambda manifest: manifest["segments"][0].update(urls=LONG),
+        lambda manifest: manifest["segments"][0].update(sums=f"{LONG}/x"),
+    ],
+)
+@pytest.mark.parametrize("encoding", list(Encoding))
+def test_a_path_that_no_file_can_have_is_a_finding_and_no_crash(packages, encoding, change):
+    package = packages.make(encoding)
+    change_manifest(package, change, lambda _: None)
+    report = packages.verify(package)
+    assert Problem.FILE_DAMAGED in problems(report)
+    assert any(LONG in finding.text for finding in report.findings)
+
+
+def test_a_name_that_no_folder_can_have_is_answered_in_one_line(packages, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    export = ["log", "export", "--log", packages.log.url, "--package"]
+    for words in (["log", "verify", "--export", LONG], [*export, LONG], [*export, f"{LONG}/new"]):
+        assert main(words) == ExitCode.REFUSED
+        err = capsys.readouterr().err
+        assert (err.count("\n"), "File name too long" in err) == (1, True)
+
+
+@pytest.mark.parametrize("inside", ["", "records", "documents", "documents/"])
+def test_a_folder_that_may_not_be_listed_is_a_finding_and_no_crash(packages, monkeypatch, inside):
+    """The tests may run as root, who may list every folder."""
+    package = packages.make(Encoding.JSONL)
+    closed = package / inside if inside[-1:] != "/" else min((package / inside).iterdir())
+    real = Path.iterdir
+
+    def iterdir(folder):
+        if folder == closed:
+            raise PermissionError(EACCES, "Permission denied", str(folder))
+        return real(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    report = packages.verify(package)
+    assert problems(report) == {Problem.FILE_DAMAGED}
+    assert "cannot be listed" in report.findings[0].text
+
+
+def test_a_folder_that_may_not_be_entered_is_told_in_one_line_or_found(packages, monkeypatch, capsys):
+    package = packages.make(Encoding.JSONL)
+    real = {name: getattr(Path, name) for name in ("stat", "lstat")}
+
+    def closed(above):
+        for name, call in real.items():
+
+            def entered(path, *args, call=call, **options):
+                if above in path.parents:
+                    raise PermissionError(EACCES, "Permission denied", str(path))
+                return call(path, *args, **options)
+
+            monkeypatch.setattr(Path, name, entered)
+
+    closed(package / "records")
+    report = packages.verify(package)
+    assert Problem.FILE_DAMAGED in problems(report)
+    closed(package / "documents")
+    assert packages.verify(package).exit_code == ExitCode.TAMPERED
+    closed(package.parent)
+    assert main(["log", "verify", "--export", str(package)]) == ExitCode.REFUSED
+    assert "Permission denied" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
