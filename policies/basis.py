@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SCHEMA = "sekisho.basis/1"
+#: What has no default is left out as well when it is empty.
+_CITED: dict[str, Any] = dict.fromkeys(
+    ("source_id", "pattern", "match", "weight", "text", "source_sha256"), ""
+)
 
 
 def _sparse(value: Evidence | Citation) -> dict[str, Any]:
@@ -65,10 +69,10 @@ def _evidence(members: dict[str, Any]) -> Evidence:
     values = {key: value for key, value in members.items() if key in known}
     cited = {field.name for field in fields(Citation)}
     values["citations"] = tuple(
-        Citation(**{key: value for key, value in citation.items() if key in cited})
+        Citation(**_CITED | {key: value for key, value in citation.items() if key in cited})
         for citation in members.get("citations", ())
     )
-    return Evidence(**values)
+    return Evidence(**{"source": ""} | values)
 
 
 def decode_basis(document: bytes) -> Assessment:

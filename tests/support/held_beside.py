@@ -241,7 +241,9 @@ def an_export_made_after_the_search_is_named(log, url, monkeypatch, capsys, fold
     words = ["log", "export", "--log", url, "--package", str(folder), "--format", "jsonl"]
     after_the_search(monkeypatch, lambda: main(words))
     assert erase(url) == ExitCode.DONE
-    assert str(folder) in capsys.readouterr().out.split("Exports hold copies")[-1]
+    _, separator, named = capsys.readouterr().out.partition("Exports hold copies")
+    assert separator
+    assert str(folder) in named
 
 
 def held_records_are_read_before_writers_wait(log, url, monkeypatch):

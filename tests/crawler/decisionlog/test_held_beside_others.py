@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import held_beside
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler.decisionlog.document_store import QUOTED
+from policies.basis import encode_basis, quoted_digests
+from policies.vocabulary import Action, Assessment, Citation, Evidence, Reason, Verdict
 
 
 @pytest.mark.parametrize("case", ["named", "named before", "shared"])
@@ -50,3 +58,26 @@ def test_a_basis_that_cannot_be_read_stops_what_removes(log, case):
         log.unguarded().execute(f"UPDATE document SET {column} = ? WHERE sha256 = ?", (value, digest))
 
     held_beside.a_basis_that_cannot_be_read_stops_what_removes(log, log.url, case, damage)
+
+
+WORDS = st.one_of(st.text(max_size=20), st.just('"sha256":"' + "ab" * 32 + '"'), st.just('\\"sha256\\":"'))
+DIGESTS = st.one_of(st.none(), st.binary(max_size=9).map(lambda octets: sha256(octets).hexdigest()))
+
+
+@given(st.lists(st.tuples(WORDS, WORDS, DIGESTS, DIGESTS), max_size=5))
+def test_what_is_found_without_decoding_a_basis_is_what_it_quotes(rows):
+    """A writer looks for digests in the octets, because it is quicker; whoever removes reads the document."""
+    evidence = tuple(
+        Evidence(source=source, text=text, sha256=digest, citations=() if cited is None else (citing(cited),))
+        for source, text, digest, cited in rows
+    )
+    verdict = Verdict(rule="robots", action=Action.SKIP, reason=Reason.ROBOTS_DISALLOW, evidence=evidence)
+    document = encode_basis(Assessment(verdicts=(verdict,)))
+    found = {bytes.fromhex(digest.decode()) for digest in QUOTED.findall(document)}
+    assert found == set(quoted_digests(document))
+
+
+def citing(digest):
+    return Citation(
+        source_id="s", pattern="p", match="subtree", weight="w", line=1, text="t", source_sha256=digest
+    )

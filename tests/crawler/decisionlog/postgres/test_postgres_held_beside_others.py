@@ -51,9 +51,10 @@ def test_held_records_are_read_before_writers_wait(pg, url, monkeypatch):
 def test_a_basis_that_cannot_be_read_stops_what_removes(pg, url, case):
     def damage(column, value, digest):
         with pg.admin() as admin:
-            admin.execute("ALTER TABLE document DISABLE TRIGGER USER")
+            admin.execute("ALTER TABLE document DISABLE TRIGGER guard_document_update")
             assert admin.execute(
                 f"UPDATE document SET {column} = %s WHERE sha256 = %s", (value, digest)
             ).rowcount
+            admin.execute("ALTER TABLE document ENABLE ALWAYS TRIGGER guard_document_update")
 
     held_beside.a_basis_that_cannot_be_read_stops_what_removes(pg, url, case, damage)
