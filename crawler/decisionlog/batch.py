@@ -156,16 +156,18 @@ class SegmentStore:
         raw = self._raw
         raw.execute("BEGIN IMMEDIATE")
         self._alone = False
+        store.append_records(self._connection)  # before other locks, as everybody does
+        erased = self._documents.notice()
+        if erased:
+            self._sign()  # what was erased may be missing for the records before this head, not behind it
         for pending in batch:
             if pending.context.id is None:
-                if not self._alone:  # others take both locks in this order too
-                    store.append_records(self._connection)
                 self._store_context(pending.context)
         self._append(schema.record, [(*pending.row, pending.context.id) for pending in batch])
         openings = [pending.opening for pending in batch if pending.opening is not None]
         if openings:
             self._append(schema.opening, openings)
-        erased = self._documents.store(batch)
+        self._documents.store(batch)
         self._tree.extend(pending.leaf for pending in batch)
         self._last_us = batch[-1].ts_us
         if (
@@ -174,12 +176,11 @@ class SegmentStore:
             or self._last_us < self._head_us  # the clock was set back
         ):
             self._store_head()
-        # What was erased may be missing for the records before this head, and for none behind it.
-        signed = erased or abs(self._last_us - self._signed_us) >= CHECKPOINT_EVERY_US
-        if signed:
+        due = abs(self._last_us - self._signed_us) >= CHECKPOINT_EVERY_US
+        if due:
             self._sign()
         raw.execute("COMMIT")
-        if signed:
+        if due or erased:
             self._registry.publish()
 
     def finish(self, *, seal: bool) -> SegmentHead:

@@ -3,8 +3,8 @@
 A run hands a document over when it first needs it, and the log remembers that it is there. Beside the run a
 URL may be erased, or another run pruned, and a document go that this one counts on. What was erased stays
 erased for the records before. A record that comes after is a new act, and what it names must be there to be
-shown. So each batch asks, when its records are appended and not yet committed, whether anything was removed
-since the last one; if so, every document is looked for again, and stored if it is gone. Whoever removes
+shown. So each batch asks, when nobody else can remove documents until it is committed, whether any was
+removed since the last one; if so, every document is looked for again, and stored if it is gone. Whoever removes
 documents does it in a transaction in which nobody appends records (`store.keep_records`), so that the answer
 holds until the commit.
 
@@ -89,13 +89,11 @@ class DocumentStore:
         self._held = False  # such a run is held
         self._removed = False  # something was removed since this segment was opened
 
-    def store(self, batch: Sequence[Pending]) -> bool:
-        """Store what a batch names and is not there; return whether a document was erased since the last one.
+    def store(self, batch: Sequence[Pending]) -> None:
+        """Store what a batch names and is not there; `notice` comes before, in the same transaction.
 
-        The batch's records are appended, and its transaction is open. Raises the database's errors, and
-        LogError when a document that was removed cannot be stored again.
+        Raises the database's errors, and LogError when a document that was removed cannot be stored again.
         """
-        erased = self._notice()
         known = self._known
         missing = {
             digest: document
@@ -115,10 +113,12 @@ class DocumentStore:
             self._find_again(needed - known.keys(), missing)
         if missing:
             self._store(missing)
-        return erased
 
-    def _notice(self) -> bool:
-        """Forget what is stored if some of it may be gone; return whether a document was erased."""
+    def notice(self) -> bool:
+        """Forget what is stored if some of it may be gone; return whether a document was erased.
+
+        That is: since the last batch. Called once no other can remove any until this transaction ends.
+        """
         before = self._removals
         now = self._removals = _Removals(*self._raw.execute(_NEWEST).fetchone())
         changed = now != before

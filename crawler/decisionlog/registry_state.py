@@ -108,8 +108,8 @@ class RegistryState:
     def may_lack(self, digest: bytes, segment: UUID, idx: int) -> bool:
         """Whether a document that a record needs may be gone: erased, and not before the record was there.
 
-        A writer learns of an erasure with its next batch, and signs its size then: every record behind that
-        came later, and is to be shown.
+        A writer learns of an erasure with its next batch, and signs the size that it had before: every record
+        behind that came later, and is to be shown.
         """
         erased = self.erased_documents.get(digest.hex())
         told = self.told.get(str(segment))
