@@ -35,9 +35,12 @@ RECORDS_SQL: Final = (
     f"SELECT {', '.join(RECORD_COLUMNS)} FROM record"  # noqa: S608 - names of this file
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
 )
-_ODD: Final = ("host", "domain", "url_commit", "parent_commit", "basis_sha256", "body_sha256", "leaf_hash")
+_ODD: Final = (
+    *WORDS, "host", "domain", "url_commit", "parent_commit", "basis_sha256", "body_sha256", "leaf_hash",
+)  # fmt: skip
 # The words of `encoding_words` as one cell: a cell costs more than what SQLite does for it. It tells texts,
-# integers, reals and NULL apart, and refuses octets.
+# integers, reals and NULL apart, and refuses octets; from SQLite 3.45 on not those that are JSONB, which it
+# takes for what they say (https://www.sqlite.org/json1.html section 3).
 # An index that is NULL says that a value of the row is kept as another type (`verify_kept`).
 _PACKED_SQL: Final = (
     f"SELECT CASE WHEN {odd(schema.record, _ODD)} THEN NULL ELSE idx END, ts_us, mono_ns,"  # noqa: S608 - names of this file

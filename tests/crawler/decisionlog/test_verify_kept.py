@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import suppress
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import BigInteger, LargeBinary
 
 from blocklists.errors import ExitCode
-from crawler.decisionlog import schema
+from crawler.decisionlog import schema, store
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.verify import verify_log
 
@@ -208,3 +209,36 @@ def test_an_integer_that_is_none_is_a_finding_and_no_traceback(full, table, colu
         connection.close()
         if changed:
             assert verified(full).exit_code == ExitCode.TAMPERED, to
+
+
+def json_array_from_3_45_on(*values):
+    """Take octets that are JSONB of an integer or a text of up to 11 octets, as `json_array` does there."""
+    read = []
+    for value in values:
+        if isinstance(value, bytes) and value and value[0] >> 4 == len(value) - 1 and value[0] & 15 in {3, 7}:
+            read.append(int(value[1:]) if value[0] & 15 == 3 else value[1:].decode())
+        elif isinstance(value, bytes):
+            raise ValueError("JSON cannot hold BLOB values")
+        else:
+            read.append(value)
+    return json.dumps(read, ensure_ascii=False, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("column", ["stage", "verdict", "reason", "context_id", "attempt"])
+def test_octets_that_json_would_take_for_a_word_or_a_number_are_found(full, column, monkeypatch):
+    def newer(connection):
+        raw = octets_of(connection)
+        raw.create_function("json_array", -1, json_array_from_3_45_on, deterministic=True)
+        return raw
+
+    octets_of = store.octets
+    monkeypatch.setattr(store, "octets", newer)
+    retyped(full.path, "record")
+    assert verified(full).findings == ()
+    connection = full.raw()
+    (value,) = connection.execute(f"SELECT {column} FROM record WHERE idx = 3").fetchone()
+    kept = str(value).encode()
+    jsonb = bytes([len(kept) << 4 | (3 if isinstance(value, int) else 7)]) + kept
+    connection.execute(f"UPDATE record SET {column} = ? WHERE idx = 3", (jsonb,))
+    connection.close()
+    assert 3 in {finding.idx for finding in verified(full).findings}
