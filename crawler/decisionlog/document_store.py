@@ -4,13 +4,13 @@ A run hands a document over when it first needs it, and the log remembers that i
 URL may be erased, or another run pruned, and a document go that this one counts on. What was erased stays
 erased for the records before. A record that comes after is a new act, and what it names must be there to be
 shown. So each batch asks, when nobody else can remove documents until it is committed, whether any was
-removed since the last one; if so, every document is looked for again, and stored if it is gone. Whoever removes
-documents does it in a transaction in which nobody appends records (`store.keep_records`), so that the answer
-holds until the commit.
+removed since the last one; if so, every document is looked for again, and stored if it is gone. Whoever
+removes documents does it in a transaction in which nobody appends records (`store.keep_records`), so that the
+answer holds until the commit.
 
-What a run is opened with (policy, block lists, waivers) is kept in memory for this; the files of sites come
-with every record that quotes them. Where something that was removed is named and is nowhere any more, the
-batch fails, and with it the writer: nothing is fetched by a decision that could not be shown.
+What a run goes by (policy, block lists, waivers) is kept in memory for this, the last few of each; the files
+of sites come with every record that quotes them. Where something that was removed is named and is nowhere any
+more, the batch fails, and with it the writer: nothing is fetched by a decision that could not be shown.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 OPENED_WITH: Final = frozenset({"policy", "blocklist", "waivers"})
 _COMPRESS_FROM: Final = 1024  # octets; below, zlib costs more time than it saves space
 _REMEMBERED: Final = 20_000  # of two hundred octets each; one that was forgotten is looked up
+_HELD: Final = 8  # of each kind of OPENED_WITH; what is decided by one that was replaced comes soon after
 _PART: Final = 128  # digests asked for in one statement
 _NEXT_NUMBER: Final = "SELECT coalesce(max(id), 0) + 1 FROM document"
 _FREE_NUMBER: Final = """
@@ -82,7 +83,7 @@ class DocumentStore:
         self._number_alone = number_alone
         self._known: OrderedDict[bytes, None] = OrderedDict()  # digests of documents that are stored
         self._shown: set[Context] = set()  # those whose documents were looked for
-        self._opened_with: dict[bytes, Document] = {}
+        self._opened_with: dict[bytes, Document] = {}  # what was named last comes last
         self._removals: _Removals | None = None
         self._under_way = False  # a run is being pruned
         self._holds: tuple[Any, ...] = ()  # their newest entries, while a run is being pruned
@@ -101,8 +102,9 @@ class DocumentStore:
             for digest, document in pending.documents
             if digest not in known
         }
-        self._opened_with |= {digest: one for digest, one in missing.items() if one.kind in OPENED_WITH}
-        needed = self._of_contexts(batch)
+        contexts = {pending.context for pending in batch}
+        self._hold(missing, contexts)
+        needed = self._of_contexts(contexts)
         if self._removed or self._under_way:
             needed |= {
                 bytes.fromhex(quoted.decode())
@@ -143,9 +145,21 @@ class DocumentStore:
         self._held = bool(held_under_way(self._connection))
         return True
 
-    def _of_contexts(self, batch: Sequence[Pending]) -> set[bytes]:
+    def _hold(self, missing: dict[bytes, Document], contexts: set[Context]) -> None:
+        """Keep what the run goes by, and of each kind the last few: one that is long takes up many lists."""
+        held = self._opened_with
+        new = {digest: one for digest, one in missing.items() if one.kind in OPENED_WITH}
+        held |= new
+        for digest in {each for context in contexts for each in (context.policy, context.blocklist)}:
+            if digest in held:
+                held[digest] = held.pop(digest)
+        for kind in {one.kind for one in new.values()}:
+            for digest in [digest for digest, one in held.items() if one.kind == kind][:-_HELD]:
+                del held[digest]
+
+    def _of_contexts(self, contexts: set[Context]) -> set[bytes]:
         """Return the digests of policies and lists that the batch names, and that were not looked for yet."""
-        new = {pending.context for pending in batch} - self._shown
+        new = contexts - self._shown
         self._shown |= new
         return {digest for context in new for digest in (context.policy, context.blocklist)}
 

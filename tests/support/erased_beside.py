@@ -128,6 +128,27 @@ def what_a_run_was_opened_with_is_shown(log, url):
     closed(log, writer)
 
 
+def what_a_long_run_goes_by_is_held(log, url):
+    """Of lists that were taken up one after the other the last stay in memory, and the one that is in use."""
+    policy = sha256(OWN_POLICY.body).hexdigest()
+    lists = [
+        Document(kind="blocklist", body=b'{"lists":["' + URL.encode() + b'",%d]}' % at) for at in range(40)
+    ]
+    named = [{"policy_sha256": policy, "blocklist_sha256": sha256(one.body).hexdigest()} for one in lists]
+    writer = log.open()
+    writer.append(make_entry(**named[0]), (OWN_POLICY, lists[0]), wait=True).result(30)
+    for fields, one in zip(named[1:], lists[1:], strict=True):
+        writer.append(make_entry(**fields), (one,), wait=True).result(30)
+        writer.append(make_entry(**named[0]), wait=True).result(30)
+    held = writer._store._documents._opened_with.values()
+    assert {one.body for one in held} == {OWN_POLICY.body, lists[0].body, *(one.body for one in lists[-7:])}
+    erased(url)
+    for fields in (named[0], named[-1]):
+        writer.append(make_entry(**fields), wait=True).result(30)
+    assert there(log, OWN_POLICY.body, lists[0].body, lists[-1].body, lists[9].body) == [True] * 3 + [False]
+    closed(log, writer)
+
+
 def what_cannot_be_shown_is_not_decided(log, url):
     """A quoted file that is gone, and that nobody hands over again, ends the run; the next one starts well."""
     writer = opened(log)

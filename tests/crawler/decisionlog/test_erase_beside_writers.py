@@ -103,3 +103,7 @@ def test_the_operator_is_told_that_a_run_may_record_it_again(log, capsys):
     assert "records it again" in told
     erased_beside.closed(log, writer)
     assert erased_beside.erase(log.url, "http://a.example/robots.txt") == 2, "all that quoted it is gone"
+
+
+def test_a_long_run_that_takes_up_many_lists_holds_the_last_few_and_its_policy(log):
+    erased_beside.what_a_long_run_goes_by_is_held(log, log.url)
