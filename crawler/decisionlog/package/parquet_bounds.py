@@ -1,4 +1,4 @@
-"""Checks what other readers believe of a Parquet file without reading it: smallest and largest values, nulls.
+"""Checks what other readers believe of a Parquet file without reading it: bounds, nulls, how much there is.
 
 A query engine leaves out whatever the statistics in a file say it need not read, and counts rows by what it
 says. Whoever changes that changes the answer of every query that filters or counts, and not one record. So
@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from crawler.decisionlog.package.opened import regular
-from crawler.decisionlog.package.parquet_footer import Fields, number, read_footer, struct, structs
+from crawler.decisionlog.package.parquet_footer import Fields, Value, number, read_footer, struct, structs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,10 @@ _MAGIC: Final = 4
 _LARGEST: Final = 1 << 26  # octets of metadata; a group of rows takes four thousand
 _LONGEST: Final = 4096  # octets of a value; longer ones are left out of statistics when a file is written
 _CHUNK: Final = {2, 3}  # where a column is, and what; not in another file, without indices, not encrypted
+_GROUP: Final = {1, 2, 3, 5, 6, 7}  # no order of rows
 _COLUMN: Final = {1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 16}  # no bloom filter, no texts of its own
+_STATISTICS: Final = {1, 2, 3, 5, 6, 7, 8}  # no number of distinct values
+_SIZES: Final = {1, 2, 3}
 _NULLS: Final = 3
 _BOUNDS: Final = (
     (1, True),
@@ -94,14 +97,18 @@ class FileBounds:
         chunks = structs(group, 1)
         if number(group, 3) != rows or not rows or len(chunks) != len(columns):
             raise ValueError("it states another number of rows than it has")
-        if 4 in group:  # noqa: PLR2004 - sorting_columns
+        if not group.keys() <= _GROUP:
             raise ValueError("it states an order of its rows, which no export writes")
         held = 0
-        for name, chunk, found in zip(self._names, chunks, columns, strict=True):
+        for name, chunk, (nulls, low, high) in zip(self._names, chunks, columns, strict=True):
             meta = struct(chunk, 3)
             if not chunk.keys() <= _CHUNK or not meta.keys() <= _COLUMN:
                 raise ValueError(f"it has an index or a filter of {name}, which no export writes")
-            _check_bounds(name, struct(meta, 12) if 12 in meta else None, rows, *found)  # noqa: PLR2004 - statistics
+            if number(meta, 5) != rows:
+                raise ValueError(f"it states another number of values of {name} than it has")
+            _check_bounds(name, struct(meta, 12) if 12 in meta else None, rows, nulls, low, high)  # noqa: PLR2004 - statistics
+            if 16 in meta:  # noqa: PLR2004 - size_statistics
+                _check_sizes(name, struct(meta, 16), rows, nulls)
             held += number(meta, 7)
         return held
 
@@ -109,6 +116,8 @@ class FileBounds:
 def _check_bounds(name: str, stated: Fields | None, rows: int, nulls: int, low: Any, high: Any) -> None:  # noqa: ANN401, PLR0917 - of any column
     if stated is None:
         raise ValueError(f"it states nothing of {name}, and every export does")
+    if not stated.keys() <= _STATISTICS or not all(stated.get(field, True) is True for field in (7, 8)):
+        raise ValueError(f"it states something of {name} that no export states")
     if stated.get(_NULLS) != nulls:
         raise ValueError(f"it states another number of rows without {name} than it has")
     for field, is_high in _BOUNDS:
@@ -117,6 +126,17 @@ def _check_bounds(name: str, stated: Fields | None, rows: int, nulls: int, low: 
             raise ValueError(f"it states other bounds of {name} than it has: queries would leave rows out")
         if field > _NULLS and field not in stated and nulls < rows and len(octets or b"") <= _LONGEST:
             raise ValueError(f"it states no bounds of {name}, and every export does")
+
+
+def _check_sizes(name: str, stated: Fields, rows: int, nulls: int) -> None:
+    """Compare how much of a column there is: nothing repeats, and all may be null.
+
+    How many octets its texts have is not compared: pyarrow counts fewer of those that begin as the one before
+    (DELTA_BYTE_ARRAY), and others make room by it and leave nothing out.
+    """
+    counts: dict[int, tuple[Value, ...]] = {2: ([], [rows]), 3: ([], [nulls, rows - nulls])}
+    if not stated.keys() <= _SIZES or not all(stated.get(field, []) in may for field, may in counts.items()):
+        raise ValueError(f"it states other sizes of {name} than it has")
 
 
 def _octets(value: Any) -> bytes | None:  # noqa: ANN401 - of any column

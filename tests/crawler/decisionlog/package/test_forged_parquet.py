@@ -106,6 +106,30 @@ def test_another_number_of_rows_is_found(forged):
     assert forged(change)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        pytest.param(
+            b"\x36\x00\x28\x08received", b"\x36\x00\x16\x02\x18\x08received", "something of", id="distinct"
+        ),
+        pytest.param(b"\x11\x11\x00", b"\x11\x11\x16\x02\x00", "something of", id="unknown field"),
+        pytest.param(b"\x11\x11\x00", b"\x12\x11\x00", "something of", id="not exact"),
+        pytest.param(b"\x15\x0c\x16\x14", b"\x15\x0c\x16\x16", "number of values", id="values"),
+        pytest.param(b"\x29\x06\x19\x26\x00\x14", b"\x29\x06\x19\x26\x02\x12", "sizes", id="nulls"),
+    ],
+)
+def test_what_only_metadata_say_of_a_column_is_found(forged, old, new, text):
+    def change(path):
+        octets = path.read_bytes()
+        footer = footer_of(path)
+        stated = octets[footer:-8]
+        assert old in stated
+        stated = stated.replace(old, new)
+        path.write_bytes(octets[:footer] + stated + len(stated).to_bytes(4, "little") + b"PAR1")
+
+    assert text in forged(change)
+
+
 @pytest.mark.parametrize("rows", [1, 3, 7])
 def test_groups_of_any_number_of_rows_hold_when_they_are_true(forged, rows):
     assert forged(written(row_group_size=rows)) == ""
