@@ -22,8 +22,9 @@ from crawler.decisionlog.findings import Findings, Problem, VerifyReport
 from crawler.decisionlog.location import last_checkpoint
 from crawler.decisionlog.registry_state import KnownCheckpoint, RegistryState
 from crawler.decisionlog.verify_anchors import Checked, anchors_of, check_anchors
-from crawler.decisionlog.verify_claims import newest_removal, read_claims
+from crawler.decisionlog.verify_claims import newest_removal, read_claims, sealed_since
 from crawler.decisionlog.verify_documents import DocumentCheck
+from crawler.decisionlog.verify_kept import check_kept
 from crawler.decisionlog.verify_postings import PostingCheck
 from crawler.decisionlog.verify_registry import RegistryCheck, check_without_registry
 from crawler.decisionlog.verify_segment import SegmentCheck, SegmentClaim
@@ -104,6 +105,8 @@ def _verify(
         if not isinstance(explained, IntegrityError):
             raise explained from error
         findings.add(Problem.FILE_DAMAGED, str(explained))
+    except IntegrityError as error:  # of what is read by other ways than `raw`
+        findings.add(Problem.FILE_DAMAGED, str(error))
     finally:
         connection.close()
     return verification
@@ -133,6 +136,7 @@ class _Verification:
         self._notes: list[str] = []
         self._unverifiable: list[str] = []
         self._state = RegistryState()
+        self._size = 0  # of the registry when it was read
         self._attested = Checked()
         self.overtaken = False
 
@@ -148,11 +152,12 @@ class _Verification:
         trusted: Sequence[VerifierKey],
     ) -> None:
         """Verify registry, segments and documents. Raises the database's errors."""
-        claims, size = read_claims(self._raw, self._findings)
-        if store.file_of(self._reader.path) is not None:
+        claims, self._size = read_claims(self._raw, self._findings)
+        is_file = store.file_of(self._reader.path) is not None
+        if is_file:
             check_shape(self._raw, self._findings)
         if self._reader.format != schema.FORMAT_1:
-            registry = DatabaseRegistry(self._raw, size)
+            registry = DatabaseRegistry(self._raw, self._size)
             check = RegistryCheck(registry, self._findings, known=known, trusted=trusted)
             self._state = check.run()
             compare(claims, self._state, self._findings)
@@ -165,6 +170,8 @@ class _Verification:
         for claim in claims:
             self._segment(claim, progress)
         self._documents.run()
+        if is_file:
+            check_kept(self._raw, self._findings)
         self._postings.strays()
         if self._state.origin:
             self._say_what_is_proved()
@@ -241,6 +248,8 @@ class _Verification:
             )
             return
         told = self._state.told.get(str(claim.uuid))
+        if (told is None or told.seal is None) and sealed_since(self._raw, claim.number, self._size):
+            return  # a run that ended after the registry was read: its sums are for the next verification
         if compare_sums(claim, told, stored, computed, self._findings) and computed is not None:
             self._postings.segment(claim, computed.places)
 

@@ -29,6 +29,12 @@ def newest_removal(raw: Session) -> int:
     return newest if isinstance(newest, int) else -1
 
 
+def sealed_since(raw: Session, number: int, size: int) -> bool:
+    """Whether a segment was sealed since the registry had so many entries."""
+    sql = "SELECT 1 FROM registry WHERE segment_id = ? AND kind = 'segment_seal' AND idx >= ?"
+    return raw.execute(sql, (number, size)).fetchone() is not None
+
+
 def _numbers(raw: Session, table: str) -> Iterator[int]:
     """Yield the segment numbers that a table mentions, jumping from one to the next."""
     number = None

@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
-from crawler.decisionlog.verify_kept import check_kept
 
 if TYPE_CHECKING:
     from crawler.decisionlog.session import Session
 
 
 def check_shape(raw: Session, findings: Findings) -> None:
-    """Compare tables and view of an SQLite log with those of this version, on a session that gives octets.
-
-    Also that the tables beside those of records keep values as the types that a writer gives them.
-    """
+    """Compare tables and view of an SQLite log with those of this version, on a session that gives octets."""
     rows = raw.execute("SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     kinds = {bytes(name).decode("utf-8", "replace"): bytes(kind) for kind, name, _ in rows}
     views = {bytes(name): bytes(sql or b"") for kind, name, sql in rows if bytes(kind) == b"view"}
@@ -33,4 +29,3 @@ def check_shape(raw: Session, findings: Findings) -> None:
             Problem.VIEW_CHANGED,
             "the view decisions is not the one that Sekisho makes: queries of it do not show what is logged",
         )
-    check_kept(raw, findings)

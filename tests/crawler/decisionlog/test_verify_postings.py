@@ -112,3 +112,27 @@ def test_octets_that_are_no_indices_come_to_nothing_or_to_what_is_read_in_them(o
         assert _come_to(octets) is None
     else:
         assert _come_to(octets) == (len(read), sum(read))
+
+
+def found_in(log, *, url_index=False):
+    with log.reader() as reader:
+        return {finding.problem for finding in verify_log(reader, url_index=url_index).findings}
+
+
+def test_what_was_found_before_a_damaged_page_of_an_index_is_not_lost(indexed):
+    connection = indexed.unguarded()
+    connection.execute("UPDATE record SET verdict = 'skip' WHERE idx = 1")
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'posting'").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with indexed.path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    assert {Problem.RECORD_CHANGED, Problem.FILE_DAMAGED} <= found_in(indexed)
+
+
+def test_what_was_found_before_a_key_that_cannot_be_read_is_not_lost(indexed):
+    connection = indexed.unguarded()
+    connection.execute("UPDATE record SET verdict = 'skip' WHERE idx = 1")
+    connection.execute("UPDATE registry SET body = x'7b7d' WHERE kind = 'key_add'")
+    assert {Problem.RECORD_CHANGED, Problem.REGISTRY_CHANGED} <= found_in(indexed, url_index=True)

@@ -123,3 +123,35 @@ def test_sums_that_a_writer_sealed_and_the_records_do_not_give_are_found(
     with log.reader() as reader:
         report = verify_log(reader)
     assert [finding.text for finding in report.findings] == ["its sums by host are not those of its records"]
+
+
+@pytest.mark.parametrize("host", ["a.example", None])
+def test_a_run_that_ends_while_its_log_is_verified_is_no_finding(log, entry, documents, host):
+    """Its sums are written when it is sealed: the registry as it was read has no seal with their root."""
+    writer = log.open()
+    url = None if host is None else "http://a.example/"
+    writer.append(entry(host=host, url=url), documents.values(), wait=True).result(10)
+    seen = []
+
+    def end(records):
+        if not seen:
+            writer.close(seal=True)
+        seen.append(records)
+
+    with log.reader() as reader:
+        report = verify_log(reader, end)
+        assert seen
+        assert report.findings == ()
+        assert not report.segments[0].sealed
+        assert verify_log(reader).segments[0].sealed
+
+
+def test_sums_of_a_run_that_is_open_are_found(log, entry, documents):
+    writer = log.open()
+    writer.append(entry(), documents.values(), wait=True).result(10)
+    row = "'example.a.', 1, 1, 0, 0, 0, 0, '{\"allowed\":1}', '[]', 1, 1, 0, 0"
+    connection = log.raw()
+    connection.execute(f"INSERT INTO rollup VALUES ({row})")
+    with log.reader() as reader:
+        assert {finding.problem for finding in verify_log(reader).findings} == {Problem.ROLLUP_WRONG}
+    writer.close(seal=False)
