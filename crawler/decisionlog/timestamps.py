@@ -114,8 +114,13 @@ def check(
     return time_us
 
 
-def _check_usage(response: Any) -> None:  # noqa: ANN401 - of the library
-    """See that the certificate that signed is for timestamps, and for nothing else (RFC 3161 section 2.3)."""
+def signed_by(reply: bytes) -> str:
+    """Return whose certificate signed a timestamp that `check` has accepted: its subject (RFC 4514)."""
+    return _signing(_library().decode_timestamp_response(reply)).subject.rfc4514_string()
+
+
+def _signing(response: Any) -> x509.Certificate:  # noqa: ANN401 - of the library
+    """Return the certificate that signed."""
     (signer,) = response.signed_data.signer_infos
     certificates = [x509.load_der_x509_certificate(octets) for octets in response.signed_data.certificates]
     signing = [
@@ -125,8 +130,13 @@ def _check_usage(response: Any) -> None:  # noqa: ANN401 - of the library
     ]
     if len(signing) != 1:
         raise TimestampError("the answer does not have the one certificate that signed it")
+    return signing[0]
+
+
+def _check_usage(response: Any) -> None:  # noqa: ANN401 - of the library
+    """See that the certificate that signed is for timestamps, and for nothing else (RFC 3161 section 2.3)."""
     try:
-        usage = signing[0].extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE)
+        usage = _signing(response).extensions.get_extension_for_oid(ExtensionOID.EXTENDED_KEY_USAGE)
     except x509.ExtensionNotFound as error:
         raise TimestampError("the certificate that signed says nothing of timestamps") from error
     purposes = list(cast("x509.ExtendedKeyUsage", usage.value))

@@ -77,8 +77,13 @@ class Checked:
 
 
 def _shown(attested: Attested) -> str:
-    """Return the name of an authority, or name and ID of a witness's key: whole it may fill a screen."""
-    return attested.name if attested.kind == RFC3161 else "+".join(attested.name.split("+", 2)[:2])
+    """Return the subject of an authority's certificate, or name and ID of a witness's key, which is long.
+
+    The address that a timestamp is said to be from, nobody has signed.
+    """
+    if attested.kind == RFC3161:
+        return timestamps.signed_by(attested.body)
+    return "+".join(attested.name.split("+", 2)[:2])
 
 
 def anchors_of(reader: LogReader) -> Iterator[AnchorRow]:

@@ -165,6 +165,20 @@ def test_a_timestamp_is_asked_for_stored_and_verified(log, authority, served, ca
     assert any("were not checked" in note for note in verify(log).notes)
 
 
+def test_a_timestamp_is_told_by_what_its_authority_signed_and_not_by_an_address_beside_it(
+    log, served, authority
+):
+    log.clock.now = int(dt.datetime.now(dt.UTC).timestamp() * 1e6)
+    log.write()
+    words = ("log", "anchor", "--log", log.url, "--tsa", served, "--tsa-roots", str(authority.roots))
+    assert main([*words]) == 0
+    log.unguarded().execute("UPDATE anchor SET name = 'https://renowned.example/'")
+    report = verify(log, roots=load_roots(authority.roots))
+    (told,) = (note for note in report.notes if "attestations by others hold" in note)
+    assert "the newest, by CN=TSA, is of" in told
+    assert "renowned" not in told
+
+
 def test_check_21_wrong_imprint_chain_usage_and_a_changed_token_are_rejected(log, authority, tmp_path):
     message = b"checkpoint"
     asked = question(message)
