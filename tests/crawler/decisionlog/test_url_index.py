@@ -323,7 +323,7 @@ def test_what_the_owner_of_the_key_leaves_out_is_found_by_reading_and_what_he_pu
 
 def test_an_index_that_names_what_is_not_there_is_noticed(big):
     big.unguarded().execute("DELETE FROM record WHERE segment_id = 1 AND host = ?", (BIG,))
-    with pytest.raises(IntegrityError, match="names record [0-9]+, which is not there"):
+    with pytest.raises(IntegrityError, match="which is not there"):
         ask(big, f"http://{BIG}/5")
     with pytest.raises(IntegrityError, match="do not fit its sums"):
         exhaustive(big, f"http://{BIG}/5")

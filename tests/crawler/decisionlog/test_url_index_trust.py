@@ -108,7 +108,8 @@ def test_values_of_other_types_end_in_words_and_in_little_memory(big, how):
             else:
                 assert same_but_for_the_way(ask(big, url), exhaustive(big, url))
         if of_urls:
-            assert {finding.problem for finding in compared(big).findings} == {Problem.URL_INDEX_WRONG}
+            problems = {finding.problem for finding in compared(big).findings}
+            assert problems - {Problem.KEPT_OTHERWISE} == {Problem.URL_INDEX_WRONG}
         assert tracemalloc.get_traced_memory()[1] < 100_000_000
     finally:
         tracemalloc.stop()
