@@ -251,7 +251,7 @@ class _Verification:
         if (told is None or told.seal is None) and sealed_since(self._raw, claim.number, self._size):
             return  # a run that ended after the registry was read: its sums are for the next verification
         if compare_sums(claim, told, stored, computed, self._findings) and computed is not None:
-            self._postings.segment(claim, computed.places)
+            self._postings.segment(claim, computed)
 
     def report(self) -> VerifyReport:
         """Return what was found."""

@@ -1,33 +1,37 @@
 """Compares the index of each host's records (`posting`) with the records that a verification has summed.
 
-It is no evidence, and a look-up that uses it sees that each record which it names is the host's. So it leaves
-none out if it names as many as there are; and as their indices come to the same, no bit of it was changed.
+It is no evidence, and a look-up that uses it sees that each record which it names is the host's. That it
+leaves none out is compared here: it names as many, which come to the same under a secret (`HostSums`).
 """
 
 from __future__ import annotations
 
 import re
-from itertools import accumulate
+from itertools import accumulate, islice
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select, tuple_
 
 from crawler.decisionlog import schema
 from crawler.decisionlog.findings import Findings, Problem
+from crawler.decisionlog.verify_sums import PRIME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
     from crawler.decisionlog.reader import LogReader
     from crawler.decisionlog.verify_segment import SegmentClaim
+    from crawler.decisionlog.verify_sums import HostSums
 
 _P: Final = schema.posting.c
 _HOSTS: Final = 500  # asked for at a time
 _PAGE: Final = 5000
 _NUMBER: Final = re.compile(rb"[\x80-\xff]*[\x00-\x7f]")
 _SEVEN: Final = 0x7F
+_LONGEST: Final = 5  # octets of a number: 2**35 records are more than a run will ever have
 _REMEMBERED: Final = 1 << 16
+_PART: Final = 16  # numbers that are multiplied before what they come to is made small again
 
 
 class PostingCheck:
@@ -38,8 +42,9 @@ class PostingCheck:
         self._findings = findings
         self._found: dict[int, tuple[UUID, int]] = {}  # segment and rows, by its number
 
-    def segment(self, claim: SegmentClaim, places: Mapping[str, tuple[int, int]]) -> None:
+    def segment(self, claim: SegmentClaim, sums: HostSums) -> None:
         """Compare the rows of a segment with how many records each host has, and what indices come to."""
+        places = sums.places
         keys, found = list(places), 0
         for start in range(0, len(keys), _HOSTS):
             asked = keys[start : start + _HOSTS]
@@ -47,7 +52,7 @@ class PostingCheck:
                 select(_P.host_key, _P.places).where(_P.host_key.in_(asked), _P.segment_id == claim.number)
             )
             found += len(rows)
-            named = {row.host_key: _come_to(row.places) for row in rows}
+            named = {row.host_key: _come_to(row.places, sums.secret) for row in rows}
             for key in asked:
                 if named.get(key) != places[key]:
                     what = "does not name its records" if key in named else "is gone"
@@ -80,10 +85,15 @@ class PostingCheck:
 
 
 class _Differences(dict[bytes, int]):
-    """Numbers by their octets in LEB128: few differ, and to look one up costs less than to read it."""
+    """How far it is to the next index, by the octets in LEB128: few differ, and to read them costs more.
+
+    Raises ValueError on what no writer writes: more octets than an index needs, or one that says nothing.
+    """
 
     def __missing__(self, octets: bytes) -> int:
-        value = sum((octet & _SEVEN) << 7 * at for at, octet in enumerate(octets))
+        if len(octets) > _LONGEST or (len(octets) > 1 and not octets[-1]):
+            raise ValueError("a place is longer than it needs to be")
+        value = 1 + sum((octet & _SEVEN) << 7 * at for at, octet in enumerate(octets))
         if len(self) >= _REMEMBERED:
             self.clear()
         self[octets] = value
@@ -93,10 +103,17 @@ class _Differences(dict[bytes, int]):
 _differences: Final = _Differences()
 
 
-def _come_to(places: object) -> tuple[int, int] | None:
-    """Return how many indices there are and their sum; None for what no writer wrote."""
+def _come_to(places: object, secret: int) -> tuple[int, int] | None:
+    """Return how many indices there are, and what they come to; None for what no writer wrote."""
     if not isinstance(places, bytes) or places[-1:] > b"\x7f":
         return None
     numbers = _NUMBER.findall(places)
-    count = len(numbers)
-    return count, sum(accumulate(map(_differences.__getitem__, numbers))) + count * (count - 1) // 2
+    value = 1
+    try:
+        indices = accumulate(map(_differences.__getitem__, numbers), initial=secret - 1)
+        next(indices)
+        while part := tuple(islice(indices, _PART)):
+            value = value * prod(part) % PRIME
+    except ValueError:
+        return None
+    return len(numbers), value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from functools import lru_cache
+from secrets import randbelow
 from typing import TYPE_CHECKING, Final
 
 from crawler.decisionlog.canonical import canonical
@@ -29,6 +30,7 @@ _NAMES: Final = tuple(COUNTED.values())
 _NUMBERED: Final = {
     (stage.encode(), verdict.encode()): _NAMES.index(name) for (stage, verdict), name in COUNTED.items()
 }
+PRIME: Final = 2**61 - 1
 _TEXTS: Final = frozenset({bytes, type(None)})
 
 
@@ -36,14 +38,14 @@ class _Host:
     """What is known of a host."""
 
     __slots__ = (
-        "counts", "first_idx", "first_us", "last_idx", "last_us", "policies", "reasons", "records", "sum_idx",
+        "come_to", "counts", "first_idx", "first_us", "last_idx", "last_us", "policies", "reasons", "records",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.counts = [0] * len(_NAMES)
         self.reasons: list[tuple[bytes, int]] = []  # each with a count, some perhaps twice
         self.policies: tuple[bytes, ...] = ()
-        self.records = self.sum_idx = 0
+        self.records, self.come_to = 0, 1
         self.first_idx = self.first_us = 2**63
         self.last_idx = self.last_us = -(2**63)
 
@@ -51,15 +53,18 @@ class _Host:
 class HostSums:
     """The sums of one segment: `take` its records in order of index, then take `rows`.
 
-    After that `places` says for each key how many records the host has, and what their indices come to.
+    After that `places` says for each key how many records the host has, and what their indices come to: the
+    product of each plus `secret`, modulo `PRIME`. Whoever does not know `secret` finds no others that come to
+    the same, but by chance: one in 2**60 for each that is another (a polynomial has no more zeros than that).
     """
 
     def __init__(self) -> None:
         # By policy, stage, verdict and reason, then by host: where in the columns below the group is.
         self._groups: dict[tuple[bytes, tuple[bytes | None, ...]], dict[bytes, int]] = {}
         self.places: dict[str, tuple[int, int]] = {}
+        self.secret = randbelow(PRIME // 2)
         self._count: list[int] = []
-        self._sum_idx: list[int] = []
+        self._come_to: list[int] = []
         self._first_idx = array("q")
         self._last_idx: list[int] = []
         self._first_us = array("q")
@@ -80,7 +85,8 @@ class HostSums:
 
         Raises TypeError or OverflowError on an index or time that is none.
         """
-        count, sum_idx, last_idx, last_us = self._count, self._sum_idx, self._last_idx, self._last_us
+        count, come_to, last_idx, last_us = self._count, self._come_to, self._last_idx, self._last_us
+        secret, prime = self.secret, PRIME
         for here, time, host, hosts in zip(idx, ts_us, names, groups, strict=True):
             if host is None:
                 continue
@@ -90,12 +96,12 @@ class HostSums:
                 self._first_us.append(time)
                 hosts[host] = len(count)
                 count.append(1)
-                sum_idx.append(here)
+                come_to.append(here + secret)
                 last_idx.append(here)
                 last_us.append(time)
             else:
                 count[at] += 1
-                sum_idx[at] += here
+                come_to[at] = come_to[at] * (here + secret) % prime
                 last_idx[at] = here
                 if time >= last_us[at]:
                     last_us[at] = time
@@ -124,7 +130,7 @@ class HostSums:
         for octets in sorted(hosts):
             host, key = hosts[octets], octets.decode()
             fetch, skip, defer, keep, drop = host.counts
-            self.places[key] = host.records, host.sum_idx
+            self.places[key] = host.records, host.come_to
             yield (
                 key, fetch, skip, defer, keep, drop,
                 reasons_of(tuple(host.reasons)), policies_of(host.policies),
@@ -157,7 +163,7 @@ class HostSums:
                     host.policies = (*host.policies, policy)
                 count = self._count[at]
                 host.records += count
-                host.sum_idx += self._sum_idx[at]
+                host.come_to = host.come_to * self._come_to[at] % PRIME
                 if number is not None and reason is not None:
                     host.counts[number] += count
                     host.reasons.append((reason, count))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from math import prod
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.rollup import pack_places, unpack_places
 from crawler.decisionlog.verify import verify_log
 from crawler.decisionlog.verify_postings import _come_to
+from crawler.decisionlog.verify_sums import PRIME, HostSums
 from policies.vocabulary import Stage
 
 HOSTS = ("a.example", "www.a.example", "b.example", "192.0.2.1")
@@ -99,9 +103,10 @@ def test_an_index_that_is_gone_is_missed(indexed):
     assert problems(indexed) == {Problem.INDEX_WRONG}
 
 
-@given(st.sets(st.integers(0, 2**40) | st.integers(0, 300)))
-def test_what_indices_come_to_is_told_from_their_octets(indices):
-    assert _come_to(pack_places(sorted(indices))) == (len(indices), sum(indices))
+@given(st.sets(st.integers(0, 2**34) | st.integers(0, 300)), st.integers(0, PRIME // 2))
+def test_what_indices_come_to_is_told_from_their_octets(indices, secret):
+    wanted = prod(idx + secret for idx in indices) % PRIME
+    assert _come_to(pack_places(sorted(indices)), secret) == (len(indices), wanted)
 
 
 @given(st.binary())
@@ -109,9 +114,40 @@ def test_octets_that_are_no_indices_come_to_nothing_or_to_what_is_read_in_them(o
     try:
         read = list(unpack_places(octets))
     except ValueError:
-        assert _come_to(octets) is None
+        read = None
+    if read is None or pack_places(read) != octets or re.search(rb"[\x80-\xff]{5}", octets):
+        assert _come_to(octets, 7) is None
     else:
-        assert _come_to(octets) == (len(read), sum(read))
+        assert _come_to(octets, 7) == (len(read), prod(idx + 7 for idx in read) % PRIME)
+
+
+@pytest.mark.parametrize(
+    "octets", [b"\xff" * 1_000_000 + b"\1", b"\x80" * 5 + b"\1", b"\x81\0", b"\x80\x80\0"]
+)
+def test_a_number_that_is_longer_than_a_writers_is_none(octets):
+    assert _come_to(octets, 7) is None
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [((0, 3), (1, 2)), ((0, 3, 5, 6), (1, 2, 4, 7)), ((0, 4, 5), (1, 2, 6))]
+)
+def test_other_indices_of_the_same_sum_or_sum_of_squares_come_to_something_else(right, wrong):
+    sums = HostSums()
+    words = [sums.group(b"\1" * 32, b"request", b"fetch", b"allowed")] * len(right)
+    sums.take(right, right, [b"a.example"] * len(right), words)
+    assert len(list(sums.rows())) == 1
+    assert _come_to(pack_places(right), sums.secret) == sums.places["example.a."]
+    assert _come_to(pack_places(wrong), sums.secret) != sums.places["example.a."]
+
+
+def test_an_index_that_names_as_many_other_records_is_missed(indexed):
+    connection = indexed.unguarded()
+    key, number, places = rows_of(connection)[-1]
+    first, second, *others = unpack_places(places)
+    third, fourth = others[:2]
+    assert fourth - third == second - first == 1
+    put(connection, key, number, pack_places([first, second, third - 1, fourth + 1, *others[2:]]))
+    assert problems(indexed) == {Problem.INDEX_WRONG}
 
 
 def found_in(log, *, url_index=False):
