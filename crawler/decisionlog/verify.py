@@ -172,7 +172,8 @@ class _Verification:
         self._documents.run()
         if is_file:
             check_kept(self._raw, self._findings)
-        self._postings.strays()
+        if self._reader.format != schema.FORMAT_1:
+            self._postings.strays(lambda number: sealed_since(self._raw, number, self._size))
         if self._state.origin:
             self._say_what_is_proved()
         elif self._reader.format != schema.FORMAT_1:
@@ -216,6 +217,7 @@ class _Verification:
         sums = None if seal is None else HostSums()
         check = SegmentCheck(self._source, claim, self._findings, self._documents, sums)
         if check.is_of_another_version():
+            self._postings.uncompared.add(claim.number)
             self._unverifiable.append(
                 f"segment {claim.uuid} has record schema {claim.schema!r}; this version knows"
                 f" {encoding.SCHEMA_VERSION}: verify it with the Sekisho version that wrote it"
@@ -230,8 +232,10 @@ class _Verification:
     def _pruned(self, claim: SegmentClaim, told: Told) -> None:
         """Say that a segment's records were lawfully removed; verify what stays of it."""
         rule = next(iter(told.intents.values())).rule
-        if told.pruned and claim.end:
-            self._findings.add(Problem.RECORD_OUTSIDE, "it was pruned, and has records", claim.uuid, 0)
+        if told.pruned and (claim.end or claim.start or claim.opening_end or claim.heads):
+            self._findings.add(
+                Problem.RECORD_OUTSIDE, "it was pruned, and has records, URLs or heads", claim.uuid, 0
+            )
         state = "was pruned" if told.pruned else "is being pruned"
         self._unverifiable.append(
             f"segment {claim.uuid} of run {told.run} {state} under {rule}: its records are not here;"
@@ -243,6 +247,7 @@ class _Verification:
         try:
             stored = self._reader.sum_rows(claim.number)
         except (ValueError, TypeError, AttributeError, IntegrityError) as error:
+            self._postings.uncompared.add(claim.number)
             self._findings.add(
                 Problem.ROLLUP_WRONG, f"its sums by host are not what a writer writes: {error}", claim.uuid
             )
@@ -250,8 +255,11 @@ class _Verification:
         told = self._state.told.get(str(claim.uuid))
         if (told is None or told.seal is None) and sealed_since(self._raw, claim.number, self._size):
             return  # a run that ended after the registry was read: its sums are for the next verification
-        if compare_sums(claim, told, stored, computed, self._findings) and computed is not None:
+        same = compare_sums(claim, told, stored, computed, self._findings)
+        if same and computed is not None:
             self._postings.segment(claim, computed)
+        elif told is not None and told.seal is not None and not told.pruned:
+            self._postings.uncompared.add(claim.number)  # found already, or its records go
 
     def report(self) -> VerifyReport:
         """Return what was found."""

@@ -125,7 +125,7 @@ def read_claims(raw: Session, findings: Findings) -> tuple[list[SegmentClaim], i
     ).fetchall()
     claims = [_claim(raw, row, findings) for row in rows]
     known = {claim.number for claim in claims}
-    for table in _OWNED:
+    for table in _OWNED if DatabaseRegistry.is_missing(raw) else (*_OWNED, "rollup"):
         for number in set(_numbers(raw, table)) - known:
             findings.add(
                 Problem.SEGMENT_MISSING,

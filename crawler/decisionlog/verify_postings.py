@@ -18,6 +18,7 @@ from crawler.decisionlog.findings import Findings, Problem
 from crawler.decisionlog.verify_sums import PRIME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from crawler.decisionlog.reader import LogReader
@@ -41,6 +42,7 @@ class PostingCheck:
         self._reader = reader
         self._findings = findings
         self._found: dict[int, tuple[UUID, int]] = {}  # segment and rows, by its number
+        self.uncompared: set[int] = set()  # numbers of segments that may have rows nevertheless
 
     def segment(self, claim: SegmentClaim, sums: HostSums) -> None:
         """Compare the rows of a segment with how many records each host has, and what indices come to."""
@@ -63,24 +65,31 @@ class PostingCheck:
                     )
         self._found[claim.number] = claim.uuid, found
 
-    def strays(self) -> None:
-        """Find rows of hosts that a segment does not have."""
-        if not self._found:
-            return  # an old log, which has no such index
+    def strays(self, sealed_since: Callable[[int], bool]) -> None:
+        """Find rows of hosts that a segment does not have, and of segments that have none yet, or any more.
+
+        `sealed_since` says of a segment's number whether it was sealed after the registry was read.
+        """
         counts = dict.fromkeys(self._found, 0)
-        place, after = tuple_(_P.host_key, _P.segment_id), ("", 0)
+        place = tuple_(_P.host_key, _P.segment_id)
         page = select(_P.host_key, _P.segment_id).order_by(_P.host_key, _P.segment_id).limit(_PAGE)
-        while rows := self._reader.rows(page.where(place > after)):
+        rows = self._reader.rows(page)
+        while rows:
             for row in rows:
-                if row.segment_id in counts:
-                    counts[row.segment_id] += 1
-            after = tuple(rows[-1])
+                counts[row.segment_id] = counts.get(row.segment_id, 0) + 1
+            rows = self._reader.rows(page.where(place > tuple(rows[-1])))
         for number, (segment, found) in self._found.items():
-            if counts[number] != found:
+            if counts.pop(number) != found:
                 self._findings.add(
                     Problem.INDEX_WRONG,
-                    f"its index of hosts has {counts[number]} rows; {found} are of hosts that it has",
+                    f"its index of hosts has other rows than the {found} of hosts that it has",
                     segment,
+                )
+        for number in counts.keys() - self.uncompared:
+            if not sealed_since(number):
+                self._findings.add(
+                    Problem.INDEX_WRONG,
+                    f"segment number {number!a} has an index of hosts, and is not sealed, or was pruned",
                 )
 
 

@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 
 
 def check_shape(raw: Session, findings: Findings) -> None:
-    """Compare tables and view of an SQLite log with those of this version, on a session that gives octets."""
-    rows = raw.execute("SELECT type, name, sql FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
+    """See that an SQLite log has a view `decisions` with this version's text, and no other view for a table.
+
+    On a session that gives octets. Names are compared as SQLite does, whatever the case of a to z. Columns of
+    tables, their constraints, indices and triggers are not compared: what stands in the rows is verified.
+    """
+    rows = raw.execute(
+        "SELECT type, lower(name), sql FROM sqlite_master WHERE type IN ('table', 'view')"
+    ).fetchall()
     kinds = {bytes(name).decode("utf-8", "replace"): bytes(kind) for kind, name, _ in rows}
     views = {bytes(name): bytes(sql or b"") for kind, name, sql in rows if bytes(kind) == b"view"}
     for name in schema.metadata.tables:

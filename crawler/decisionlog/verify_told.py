@@ -28,10 +28,15 @@ class DatabaseRegistry:
         self._size = size
 
     @staticmethod
+    def is_missing(raw: Session) -> bool:
+        """Whether the log says to be of format 1, which has neither a registry nor sums by host."""
+        found = raw.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+        return found is not None and bool(found[0] == schema.FORMAT_1.encode())
+
+    @staticmethod
     def size(raw: Session) -> int:
         """Return how many leaves there seem to be; 0 also for a log without a registry (format 1)."""
-        found = raw.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
-        if found is not None and found[0] == schema.FORMAT_1.encode():
+        if DatabaseRegistry.is_missing(raw):
             return 0
         (newest,) = raw.execute("SELECT max(idx) FROM registry").fetchone()
         if newest is None or type(newest) is int:

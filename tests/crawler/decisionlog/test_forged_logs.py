@@ -133,6 +133,14 @@ def test_a_view_that_shows_other_verdicts_than_the_log_has_is_found(log):
     assert verify(log).exit_code == ExitCode.DONE
 
 
+def test_a_view_in_the_place_of_a_table_is_found_however_it_is_written(log):
+    log.write()
+    connection = log.unguarded()
+    connection.execute("ALTER TABLE checkpoint RENAME TO signed")
+    connection.execute("CREATE VIEW CheckPoint AS SELECT * FROM signed")
+    assert Problem.VIEW_CHANGED in problems(verify(log))
+
+
 def test_a_view_in_the_place_of_a_table_is_found(log):
     log.write()
     connection = log.unguarded()

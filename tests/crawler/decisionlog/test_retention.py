@@ -492,3 +492,23 @@ def test_a_later_start_is_never_due_earlier(first, second, months, days):
     one = series(f"P{months}M{days}D")
     first, second = sorted((first, second))
     assert first <= one.due_us(first) <= one.due_us(second)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "INSERT INTO head VALUES (2, 5, x'00', 1)",
+        "INSERT INTO opening VALUES (2, 5, 'http://a.example/', NULL, x'00112233445566778899aabbccddeeff')",
+        "INSERT INTO opening VALUES (2, -1, 'http://a.example/', NULL, x'00112233445566778899aabbccddeeff')",
+        (
+            "CREATE TABLE one AS SELECT * FROM record WHERE segment_id = 1 AND idx = 0;"
+            "UPDATE one SET segment_id = 2, idx = -1; INSERT INTO record SELECT * FROM one; DROP TABLE one"
+        ),
+        "INSERT INTO posting VALUES ('example.a.', 2, x'00')",
+    ],
+)
+def test_what_somebody_puts_into_a_run_that_was_pruned_is_found(kept, schedule, left):
+    prune_run(kept, schedule, "run-2")
+    assert verify(kept).findings == ()
+    kept.unguarded().executescript(left)
+    assert len(verify(kept).findings) >= 1

@@ -172,3 +172,24 @@ def test_what_was_found_before_a_key_that_cannot_be_read_is_not_lost(indexed):
     connection.execute("UPDATE record SET verdict = 'skip' WHERE idx = 1")
     connection.execute("UPDATE registry SET body = x'7b7d' WHERE kind = 'key_add'")
     assert {Problem.RECORD_CHANGED, Problem.REGISTRY_CHANGED} <= found_in(indexed, url_index=True)
+
+
+@pytest.mark.parametrize("key", ["example.a.", ""])
+@pytest.mark.parametrize("number", [1, 2, 999, 0])
+def test_an_index_of_a_run_that_is_open_or_was_never_there_is_found(log, entry, documents, key, number):
+    log.write()
+    writer = log.open(run_id="run-2")
+    writer.append(entry(), documents.values())
+    writer.close(seal=False)
+    assert problems(log) == set()
+    log.unguarded().execute("INSERT OR REPLACE INTO posting VALUES (?, ?, x'00')", (key, number))
+    assert problems(log) == {Problem.INDEX_WRONG}
+
+
+def test_sums_of_a_run_that_was_never_there_are_found(indexed):
+    connection = indexed.unguarded()
+    columns = "host_key, 999, n_fetch, n_skip, n_defer, n_keep, n_drop, reasons, policies, first_us, last_us"
+    connection.execute(
+        f"INSERT INTO rollup SELECT {columns}, first_idx, last_idx FROM rollup WHERE segment_id = 1"
+    )
+    assert problems(indexed) == {Problem.SEGMENT_MISSING}
