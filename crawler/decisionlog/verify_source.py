@@ -35,19 +35,28 @@ RECORDS_SQL: Final = (
     f"SELECT {', '.join(RECORD_COLUMNS)} FROM record"  # noqa: S608 - names of this file
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx LIMIT ?"
 )
-_ODD: Final = (
-    *WORDS, "host", "domain", "url_commit", "parent_commit", "basis_sha256", "body_sha256", "leaf_hash",
-)  # fmt: skip
-# The words of `encoding_words` as one cell: a cell costs more than what SQLite does for it. It tells texts,
-# integers, reals and NULL apart, and refuses octets; from SQLite 3.45 on not those that are JSONB, which it
-# takes for what they say (https://www.sqlite.org/json1.html section 3).
-# An index that is NULL says that a value of the row is kept as another type (`verify_kept`).
-_PACKED_SQL: Final = (
-    f"SELECT CASE WHEN {odd(schema.record, _ODD)} THEN NULL ELSE idx END, ts_us, mono_ns,"  # noqa: S608 - names of this file
-    f" json_array({', '.join(WORDS)}), host, domain, url_commit, parent_commit,"
-    " basis_sha256, ref_idx, size, body_sha256, leaf_hash FROM record"
-    " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY record.idx LIMIT ?"
-)
+_ODD: Final = ("host", "domain", "url_commit", "parent_commit", "basis_sha256", "body_sha256", "leaf_hash")
+_TAKES_JSONB: Final = (3, 45)
+
+
+def _packed_sql(version: tuple[int, ...]) -> str:
+    """Return the query for a version of SQLite: the words of `encoding_words` are one cell.
+
+    A cell costs more than what SQLite does for it. `json_array` tells texts, integers, reals and NULL apart,
+    and refuses octets; from 3.45 on not those that are JSONB, which it takes for what they say
+    (https://www.sqlite.org/json1.html section 3), so that they are refused here. An index that is NULL says
+    that a value of the row is kept as another type (`verify_kept`).
+    """
+    columns = _ODD if version < _TAKES_JSONB else (*WORDS, *_ODD)
+    return (
+        f"SELECT CASE WHEN {odd(schema.record, columns)} THEN NULL ELSE idx END, ts_us, mono_ns,"  # noqa: S608 - names of this file
+        f" json_array({', '.join(WORDS)}), host, domain, url_commit, parent_commit,"
+        " basis_sha256, ref_idx, size, body_sha256, leaf_hash FROM record"
+        " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY record.idx LIMIT ?"
+    )
+
+
+_PACKED_SQL: Final = _packed_sql(sqlite3.sqlite_version_info)
 OPENINGS_SQL: Final = (
     "SELECT idx, url, parent_url, salt FROM opening"
     " WHERE segment_id = ? AND idx >= ? AND idx < ? ORDER BY idx"

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import BigInteger, LargeBinary
 
 from blocklists.errors import ExitCode
-from crawler.decisionlog import schema, store
+from crawler.decisionlog import schema, store, verify_source
 from crawler.decisionlog.findings import Problem
 from crawler.decisionlog.verify import verify_log
 
@@ -233,6 +233,7 @@ def test_octets_that_json_would_take_for_a_word_or_a_number_are_found(full, colu
 
     octets_of = store.octets
     monkeypatch.setattr(store, "octets", newer)
+    monkeypatch.setattr(verify_source, "_PACKED_SQL", verify_source._packed_sql((3, 45, 0)))
     retyped(full.path, "record")
     assert verified(full).findings == ()
     connection = full.raw()
