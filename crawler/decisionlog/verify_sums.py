@@ -30,7 +30,9 @@ _NAMES: Final = tuple(COUNTED.values())
 _NUMBERED: Final = {
     (stage.encode(), verdict.encode()): _NAMES.index(name) for (stage, verdict), name in COUNTED.items()
 }
-PRIME: Final = 2**61 - 1
+PRIME: Final = (
+    2**30 - 35
+)  # one digit of an integer of CPython: larger ones cost a twentieth of a verification
 _TEXTS: Final = frozenset({bytes, type(None)})
 
 
@@ -55,7 +57,7 @@ class HostSums:
 
     After that `places` says for each key how many records the host has, and what their indices come to: the
     product of each plus `secret`, modulo `PRIME`. Whoever does not know `secret` finds no others that come to
-    the same, but by chance: one in 2**60 for each that is another (a polynomial has no more zeros than that).
+    the same, but by chance: one in 2**29 for each that is another (a polynomial has no more zeros than that).
     """
 
     def __init__(self) -> None:
