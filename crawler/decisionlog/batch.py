@@ -72,6 +72,7 @@ class SegmentStore:
         self._lock = lock
         self._raw = store.driver(connection)
         self._append = store.appender(connection)
+        self._begin = store.begin_batch(path)
         self._keep = store.keeping(path)
         self._tree = CompactRange()
         self._last_us = opened_us
@@ -154,9 +155,8 @@ class SegmentStore:
         again.
         """
         raw = self._raw
-        raw.execute("BEGIN IMMEDIATE")
+        raw.execute(self._begin)  # with the lock of records before others, as everybody takes them
         self._alone = False
-        store.append_records(self._connection)  # before other locks, as everybody does
         erased = self._documents.notice()
         if erased:
             self._sign()  # what was erased may be missing for the records before this head, not behind it

@@ -155,6 +155,11 @@ def append_records(connection: Connection) -> None:
         store_postgres.append_records(connection)
 
 
+def begin_batch(place: LogPlace) -> str:
+    """Return what begins a transaction as `begin` and `append_records` do, in one question to the server."""
+    return store_postgres.BEGIN_BATCH if isinstance(place, Server) else "BEGIN IMMEDIATE"
+
+
 def appender(connection: Connection) -> Callable[[Table, Iterable[Sequence[Value]]], None]:
     """Return what appends rows, all columns of a table in its order, as fast as the engine can."""
     if _is_server(connection):

@@ -43,6 +43,8 @@ PRUNER: Final = "sekisho_pruner"
 SHARED_LOCK: Final = 0x53454B4953484F  # "SEKISHO"
 SEGMENT_LOCKS: Final = 0x53454B49  # "SEKI", beside the segment's number
 OLDEST: Final = 15  # releases before it get no corrections any more
+_APPEND: Final = "LOCK TABLE record IN ROW EXCLUSIVE MODE"
+BEGIN_BATCH: Final = f"BEGIN; {_APPEND}"
 _CONNECT_TIMEOUT_S: Final = 10
 _SILENCE_MS: Final = 30_000  # a server that acknowledges nothing for so long is gone
 
@@ -273,7 +275,7 @@ def keep_records(connection: Connection) -> None:
 
 def append_records(connection: Connection) -> None:
     """Take the lock that appending records takes."""
-    connection.exec_driver_sql("LOCK TABLE record IN ROW EXCLUSIVE MODE")
+    connection.exec_driver_sql(_APPEND)
 
 
 def take_segment(connection: Connection, number: int) -> bool:

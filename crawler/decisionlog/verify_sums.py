@@ -30,9 +30,7 @@ _NAMES: Final = tuple(COUNTED.values())
 _NUMBERED: Final = {
     (stage.encode(), verdict.encode()): _NAMES.index(name) for (stage, verdict), name in COUNTED.items()
 }
-PRIME: Final = (
-    2**30 - 35
-)  # one digit of an integer of CPython: larger ones cost a twentieth of a verification
+PRIME: Final = 2**30 - 35  # one digit of CPython's integers: a larger one costs a twentieth of a verification
 _TEXTS: Final = frozenset({bytes, type(None)})
 
 
