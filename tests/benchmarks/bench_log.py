@@ -38,7 +38,7 @@ from policies.vocabulary import Action, Assessment, Evidence, Reason, RequestKin
 
 WAITERS = (1, 16, 64, 256)
 GATED = 64
-DURABLE_GATE = 15_000
+DURABLE_GATE = 20_000
 POSTGRES_GATE = 40_000
 VERIFY_GATE = 150_000  # a second of one core, without the start of the command
 RECORDS = 200_000
