@@ -17,7 +17,7 @@ from crawler.decisionlog.tree import CompactRange
 from crawler.decisionlog.uncollected import uncollected
 from crawler.decisionlog.verify_documents import BASIS, BLOCKLIST, POLICY, DocumentCheck
 from crawler.decisionlog.verify_page import PageCheck, opens, see_integers
-from crawler.decisionlog.verify_source import Contexts, kept_otherwise, packed, packed_page
+from crawler.decisionlog.verify_source import Contexts, packed
 from crawler.decisionlog.verify_told import gives_its_uuid
 
 if TYPE_CHECKING:
@@ -160,11 +160,11 @@ class SegmentCheck:
     def _check_page(self) -> None:
         """Read and verify the next records and the heads over them."""
         claim, first = self._claim, len(self._requests)
-        page = None if self._broken else packed_page(self._source, claim.number, first, claim.end)
+        page = None if self._broken else self._source.packed(claim.number, first, claim.end)
         if page is not None and self._quick_look(page):
             return
         whole = self._source.page(claim.number, first, claim.end)
-        for idx, told in kept_otherwise(self._source, claim.number, first, whole.after):
+        for idx, told in self._source.kept_otherwise(claim.number, first, whole.after):
             self._find(Problem.KEPT_OTHERWISE, told, idx)
         if page is None and self._quick_look(packed(whole)):
             return

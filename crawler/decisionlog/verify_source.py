@@ -147,6 +147,12 @@ class RecordSource(Protocol):
     def page(self, number: int, first: int, end: int) -> Page:
         """Return the next records of a segment from index `first` on, before `end`; some at least, if any."""
 
+    def packed(self, number: int, first: int, end: int) -> PackedPage | None:
+        """Return what `page` would, for the quick look; None where only `page` can be asked."""
+
+    def kept_otherwise(self, number: int, first: int, end: int) -> Iterator[tuple[int, str]]:
+        """Yield index and words for each record of which a value is kept as another type."""
+
     def context(self, number: int) -> tuple[bytes, bytes, bytes] | None:
         """Return agent, policy digest and block list digest of a context, or None."""
 
@@ -261,14 +267,3 @@ class DatabaseSource:
             return (None, None) if row is None else (UUID(row[0].decode("ascii")), row[1])
         except (ValueError, AttributeError):
             return None, None  # the segment's row was changed as well, which is a finding of its own
-
-
-def packed_page(source: RecordSource, number: int, first: int, end: int) -> PackedPage | None:
-    """Return what `page` of a source would, for the quick look; None where only `page` can be asked."""
-    return source.packed(number, first, end) if isinstance(source, DatabaseSource) else None
-
-
-def kept_otherwise(source: RecordSource, number: int, first: int, end: int) -> Iterator[tuple[int, str]]:
-    """Yield index and words for each record of which a value is kept as another type."""
-    if isinstance(source, DatabaseSource):
-        yield from source.kept_otherwise(number, first, end)

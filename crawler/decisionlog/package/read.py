@@ -187,6 +187,14 @@ class SegmentSource:
         """Return a context's columns."""
         return self._contexts.get(number)
 
+    def packed(self, number: int, first: int, end: int) -> None:
+        """Return None: the file is read as pages."""
+
+    def kept_otherwise(self, number: int, first: int, end: int) -> Iterator[tuple[int, str]]:
+        """Yield nothing: a column of the file has one type."""
+        del number, first, end
+        yield from ()
+
     def page(self, number: int, first: int, end: int) -> Page:
         """Return the next records; when the file cannot be read on, none, and `problem` says why."""
         del number

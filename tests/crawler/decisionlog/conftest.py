@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from hashlib import sha256
 
 import pytest
 
+from crawler.decisionlog import schema
 from crawler.decisionlog.reader import LogReader
 from crawler.decisionlog.record import Document, Entry
 from crawler.decisionlog.writer import LogWriter
@@ -144,6 +146,21 @@ class Log:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f"DROP TRIGGER {name}")
         return connection
+
+    def of_format_1(self):
+        """Take everything away that format 2 has beside format 1, and the guards; return the connection."""
+        connection = self.unguarded()
+        for table in schema.SINCE_2:
+            connection.execute(f"DROP TABLE IF EXISTS {table.name}")
+        connection.execute("UPDATE meta SET value = 'sekisho.log/1' WHERE key = 'format'")
+        return connection
+
+    def copied(self, folder):
+        """Return the log copied into a folder, later by a while; with its key and last checkpoint."""
+        shutil.copytree(self.path.parent, folder)
+        log = type(self)(folder)
+        log.clock.now = self.clock.now + 10**9
+        return log
 
 
 @pytest.fixture

@@ -24,10 +24,6 @@ from crawler.decisionlog.retention.acts import Actor
 from crawler.decisionlog.verify import verify_log
 from policies.basis import SCHEMA
 
-REGISTERED = (
-    "registry", "checkpoint", "anchor", "rollup", "posting", "erasure", "pruning", "discarding",
-)  # fmt: skip
-
 
 def verify(log, **options):
     with log.reader() as reader:
@@ -85,10 +81,7 @@ def test_a_log_that_is_given_the_older_format_does_not_pass_for_the_one_that_was
     known = KnownCheckpoint.read("kept", beside.read_bytes())
     with log.reader() as reader:
         (leaf,) = reader.leaves({"key_add"})
-    connection = log.unguarded()
-    for table in REGISTERED:
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE meta SET value = 'sekisho.log/1' WHERE key = 'format'")
+    log.of_format_1()
     assert problems(verify(log)) == {Problem.ROLLED_BACK}, "the checkpoint beside it is of another log"
     beside.unlink()
     assert verify(log).exit_code == ExitCode.UNVERIFIABLE
@@ -133,19 +126,12 @@ def test_a_view_that_shows_other_verdicts_than_the_log_has_is_found(log):
     assert verify(log).exit_code == ExitCode.DONE
 
 
-def test_a_view_in_the_place_of_a_table_is_found_however_it_is_written(log):
+@pytest.mark.parametrize(("table", "written"), [("opening", "opening"), ("checkpoint", "CheckPoint")])
+def test_a_view_in_the_place_of_a_table_is_found_however_it_is_written(log, table, written):
     log.write()
     connection = log.unguarded()
-    connection.execute("ALTER TABLE checkpoint RENAME TO signed")
-    connection.execute("CREATE VIEW CheckPoint AS SELECT * FROM signed")
-    assert Problem.VIEW_CHANGED in problems(verify(log))
-
-
-def test_a_view_in_the_place_of_a_table_is_found(log):
-    log.write()
-    connection = log.unguarded()
-    connection.execute("ALTER TABLE opening RENAME TO opened")
-    connection.execute("CREATE VIEW opening AS SELECT * FROM opened")
+    connection.execute(f"ALTER TABLE {table} RENAME TO moved")
+    connection.execute(f"CREATE VIEW {written} AS SELECT * FROM moved")
     assert Problem.VIEW_CHANGED in problems(verify(log))
 
 

@@ -132,19 +132,7 @@ def test_sums_that_were_changed_are_an_integrity_error(asked):
 
 
 def test_a_log_of_format_1_is_looked_through(asked):
-    connection = asked.unguarded()
-    for table in (
-        "registry",
-        "checkpoint",
-        "anchor",
-        "rollup",
-        "posting",
-        "erasure",
-        "pruning",
-        "discarding",
-    ):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE meta SET value = 'sekisho.log/1'")
+    asked.of_format_1()
     assert len(ask(asked, "http://deep.www.example.org/0").records) == 6
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from crawler.decisionlog import lookup as looking
@@ -41,11 +39,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def big(written, tmp_path):
-    folder = tmp_path / "big"
-    shutil.copytree(written.path.parent, folder)
-    log = Log(folder)
-    log.clock.now = written.clock.now + 10**9
-    return log
+    return written.copied(tmp_path / "big")
 
 
 def flushed(writer):

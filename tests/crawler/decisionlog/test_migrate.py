@@ -21,10 +21,7 @@ OLD = sorted(set(schema.metadata.tables) - SINCE_2)
 
 def make_old(log):
     """Turn a log into what version 0.1 left: no registry, guards of its own."""
-    connection = log.unguarded()
-    for name in SINCE_2:
-        connection.execute(f"DROP TABLE {name}")
-    connection.execute("UPDATE meta SET value = 'sekisho.log/1'")
+    connection = log.of_format_1()
     for table in OLD:
         connection.execute(
             f"CREATE TRIGGER old_{table} BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'sekisho: old'); END"

@@ -472,10 +472,7 @@ def test_verify_wants_the_key_that_was_given(two, capsys):
 
 def test_a_log_of_format_1_is_read_and_verified_and_no_longer_written(log):
     log.write()
-    connection = log.unguarded()
-    for table in ("registry", "checkpoint", "anchor", "rollup", "erasure", "pruning", "discarding"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE meta SET value = 'sekisho.log/1'")
+    log.of_format_1()
     for suffix in (".key", ".checkpoint"):
         beside(log, suffix).unlink()
     report = verify(log)

@@ -248,22 +248,7 @@ def test_an_export_of_another_log_with_the_same_records_is_none_for_what_is_remo
     copy.path.parent.mkdir()
     kept_rows = sqlite3.connect(kept.path)
     kept_rows.execute("VACUUM INTO ?", (str(copy.path),))
-    connection = copy.unguarded()
-    for table in (
-        "registry",
-        "checkpoint",
-        "anchor",
-        "rollup",
-        "posting",
-        "erasure",
-        "pruning",
-        "discarding",
-    ):
-        connection.execute(f"DROP TABLE {table}")
-    for table in ("url_key", "url_posting"):
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
-    connection.execute("UPDATE meta SET value = 'sekisho.log/1' WHERE key = 'format'")
-    connection.close()
+    copy.of_format_1().close()
     assert run("log", "migrate", "--log", copy.url, "--yes") == 0
     package = tmp_path / "package"
     words = ("--package", str(package), "--format", "jsonl")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 from uuid import UUID
@@ -83,11 +82,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def big(written, tmp_path):
-    folder = tmp_path / "big"
-    shutil.copytree(written.path.parent, folder)
-    log = Log(folder)
-    log.clock.now = written.clock.now + 10**9
-    return log
+    return written.copied(tmp_path / "big")
 
 
 def ask(log, url, **options):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import tracemalloc
 
 import pytest
@@ -38,11 +37,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def big(written, tmp_path):
-    folder = tmp_path / "big"
-    shutil.copytree(written.path.parent, folder)
-    log = Log(folder)
-    log.clock.now = written.clock.now + 10**9
-    return log
+    return written.copied(tmp_path / "big")
 
 
 def test_a_segment_that_was_open_when_its_log_was_migrated_is_looked_up_by_its_index(tmp_path):

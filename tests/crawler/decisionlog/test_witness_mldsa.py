@@ -245,6 +245,12 @@ def test_a_key_of_a_log_is_no_key_of_a_witness(log, serve, new, capsys):
     assert witness.asked == []
 
 
+def comparing(log, kept, witness):
+    """Return the command that compares a log with a kept checkpoint on the word of a witness."""
+    known = ["--known-checkpoint", str(kept), "--witness-key", witness.text]
+    return ["log", "verify", "--log", log.url, *known]
+
+
 def test_a_checkpoint_that_somebody_kept_with_its_cosignature_is_compared(
     cosigned, new, tmp_path, monkeypatch, capsys
 ):
@@ -253,16 +259,7 @@ def test_a_checkpoint_that_somebody_kept_with_its_cosignature_is_compared(
     note = cosigned.path.with_name("sekisho.db.checkpoint").read_bytes()
     kept = tmp_path / "kept"
     kept.write_bytes(note + body)
-    words = [
-        "log",
-        "verify",
-        "--log",
-        cosigned.url,
-        "--known-checkpoint",
-        str(kept),
-        "--witness-key",
-        new.text,
-    ]
+    words = comparing(cosigned, kept, new)
     assert main(words) == ExitCode.DONE
     kept.write_bytes(note + new.written(bytes(2428)).encode())
     assert main(words) == ExitCode.TAMPERED
@@ -281,17 +278,7 @@ def test_a_checkpoint_that_was_kept_with_sixty_signatures_of_five_thousand_octet
     others = "".join(new.written(bytes(5000), name=f"w{number}.example") for number in range(60))
     kept = tmp_path / "kept"
     kept.write_bytes(note + others.encode() + body)
-    words = [
-        "log",
-        "verify",
-        "--log",
-        cosigned.url,
-        "--known-checkpoint",
-        str(kept),
-        "--witness-key",
-        new.text,
-    ]
-    assert main(words) == ExitCode.DONE
+    assert main(comparing(cosigned, kept, new)) == ExitCode.DONE
 
 
 @pytest.mark.parametrize("kind", [ED25519, MLDSA44])

@@ -267,10 +267,7 @@ def test_a_segment_that_is_sealed_while_it_is_exported_is_exported_as_it_was(log
 
 
 def test_a_log_of_the_first_format_can_be_exported(log, packages):
-    connection = log.unguarded()
-    for table in ("registry", "checkpoint", "anchor", "rollup", "erasure", "pruning", "discarding"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("UPDATE meta SET value = 'sekisho.log/1' WHERE key = 'format'")
+    log.of_format_1()
     for encoding in Encoding:
         report = verify_package(packages.make(encoding))
         assert report.findings == ()
